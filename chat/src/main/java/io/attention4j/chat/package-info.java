@@ -1,0 +1,2 @@
+/** Chat templates. */
+package io.attention4j.chat;

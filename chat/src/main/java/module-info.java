@@ -1,0 +1,4 @@
+/** Chat templates. */
+module io.attention4j.chat {
+  requires transitive io.attention4j.llm;
+}

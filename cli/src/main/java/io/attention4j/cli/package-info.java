@@ -1,0 +1,2 @@
+/** The attention4j command. */
+package io.attention4j.cli;

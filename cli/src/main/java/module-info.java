@@ -1,0 +1,4 @@
+/** The attention4j command. */
+module io.attention4j.cli {
+  requires io.attention4j.llm;
+}

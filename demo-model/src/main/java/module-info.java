@@ -1,0 +1,3 @@
+/** The demo model bard-2.5m. */
+module io.attention4j.demo {
+}

@@ -1,0 +1,2 @@
+/** OpenCL kernels for GPUs through JOCL. */
+package io.attention4j.kernels.opencl;

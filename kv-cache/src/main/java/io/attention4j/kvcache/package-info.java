@@ -1,0 +1,2 @@
+/** KV caches: contiguous, paged; policies, codecs and tiers. */
+package io.attention4j.kvcache;

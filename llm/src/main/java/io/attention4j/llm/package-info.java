@@ -1,0 +1,2 @@
+/** Model files, tokenizers, architectures and generation. */
+package io.attention4j.llm;

@@ -1,0 +1,2 @@
+/** Sparse and approximate attention operators. */
+package io.attention4j.sparse;
