@@ -1,0 +1,2 @@
+/** Choosing kernels and running them on threads. */
+package io.attention4j.engine.runtime;

@@ -1,0 +1,20 @@
+package io.attention4j.engine.spi;
+
+/** A family of kernels for one kind of machine. Register implementations for ServiceLoader. */
+public interface KernelProvider {
+  /** Stable dotted id: "reference", "cpu.scalar", "cpu.simd", "opencl". */
+  String id();
+
+  /** Preference of the automatic choice; the higher the earlier. */
+  int rank();
+
+  /** Whether this provider can run here and, if not, why. Never throws. */
+  Availability availability();
+
+  /**
+   * Opens the device; the caller closes it.
+   *
+   * @throws IllegalStateException if {@link #availability} is not Available
+   */
+  Device open(DeviceOptions options);
+}
