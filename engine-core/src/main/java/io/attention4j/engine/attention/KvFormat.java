@@ -1,6 +1,7 @@
 package io.attention4j.engine.attention;
 
 import io.attention4j.engine.tensor.DType;
+import java.util.List;
 
 /**
  * How a page stores vectors of one kind (keys or values). A page holds {@code capacity} slots of
@@ -22,6 +23,15 @@ public sealed interface KvFormat {
   /** Bytes of a page with this many slots. */
   long pageBytes(int capacity, int dim);
 
+  /** Where the bytes of each slot are, so that caches can copy slots without knowing the format. */
+  List<Region> regions(int capacity, int dim);
+
+  /**
+   * A part of a page in which slot s has the bytes [offset + s * slotBytes, offset + (s + 1) *
+   * slotBytes).
+   */
+  record Region(long offset, int slotBytes) {}
+
   /** Unquantised numbers: element (slot, i) at (slot * dim + i) * size. */
   record Plain(DType dtype) implements KvFormat {
     /** Refuses other types. */
@@ -35,6 +45,11 @@ public sealed interface KvFormat {
     public long pageBytes(int capacity, int dim) {
       return dtype.bytes((long) capacity * dim);
     }
+
+    @Override
+    public List<Region> regions(int capacity, int dim) {
+      return List.of(new Region(0, dim * dtype.blockBytes()));
+    }
   }
 
   /**
@@ -45,6 +60,12 @@ public sealed interface KvFormat {
     @Override
     public long pageBytes(int capacity, int dim) {
       return scaleOffset(capacity, dim) + (long) capacity * Float.BYTES;
+    }
+
+    @Override
+    public List<Region> regions(int capacity, int dim) {
+      return List.of(
+          new Region(0, dim), new Region(scaleOffset(capacity, dim), Float.BYTES));
     }
 
     /** Byte offset of the scales. */
