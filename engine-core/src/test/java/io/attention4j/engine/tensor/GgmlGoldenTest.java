@@ -50,7 +50,8 @@ class GgmlGoldenTest {
             dtype.name());
       }
       if (RowCodec.of(dtype).canEncode() && dtype != DType.F32) {
-        assertTrue(goldens().stream().anyMatch(g -> g.dtype == dtype && !isDecode(g)), dtype.name());
+        assertTrue(
+            goldens().stream().anyMatch(g -> g.dtype == dtype && !isDecode(g)), dtype.name());
       }
     }
   }
