@@ -8,4 +8,5 @@ module io.attention4j.llm {
   exports io.attention4j.llm.format;
   exports io.attention4j.llm.gguf;
   exports io.attention4j.llm.safetensors;
+  exports io.attention4j.llm.sampling;
 }

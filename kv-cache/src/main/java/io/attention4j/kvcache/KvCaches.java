@@ -15,8 +15,8 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The caches of this module by option: a layout, {@code contiguous} or {@code paged[:page=TOKENS]},
- * and a codec, {@code f32}, {@code f16}, {@code bf16} or {@code q8}, joined by "+" in any order, each
- * optional. The default is {@code paged:page=64+f16}.
+ * and a codec, {@code f32}, {@code f16}, {@code bf16} or {@code q8}, joined by "+" in any order,
+ * each optional. The default is {@code paged:page=64+f16}.
  */
 public final class KvCaches implements KvCacheProvider {
   /** Tokens of a page where the option does not say. */
@@ -25,8 +25,7 @@ public final class KvCaches implements KvCacheProvider {
   private static final String CONTIGUOUS = "contiguous";
   private static final String PAGED = "paged";
   private static final Map<String, KvFormat> CODECS =
-      Map.of(
-          "f32", KvFormat.F32, "f16", KvFormat.F16, "bf16", KvFormat.BF16, "q8", KvFormat.Q8);
+      Map.of("f32", KvFormat.F32, "f16", KvFormat.F16, "bf16", KvFormat.BF16, "q8", KvFormat.Q8);
 
   /** For ServiceLoader. */
   public KvCaches() {}

@@ -7,7 +7,12 @@ final class KvRoom {
   static void require(int length, int count, int maxTokens) {
     if (count < 0 || (long) length + count > maxTokens) {
       throw new IllegalStateException(
-          "the KV cache holds " + length + " of at most " + maxTokens + " tokens, no room for " + count
+          "the KV cache holds "
+              + length
+              + " of at most "
+              + maxTokens
+              + " tokens, no room for "
+              + count
               + " more; load the model with a larger context or truncate the session");
     }
   }

@@ -17,9 +17,9 @@ import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
 
 /**
- * The bytes of a cache in a file, independent of its page size: a header, then for every KV head the
- * filled slots of each {@link KvFormat.Region} of the keys and of the values. Stored codes are copied
- * as they are, so a restored cache is equal bit for bit.
+ * The bytes of a cache in a file, independent of its page size: a header, then for every KV head
+ * the filled slots of each {@link KvFormat.Region} of the keys and of the values. Stored codes are
+ * copied as they are, so a restored cache is equal bit for bit.
  */
 final class KvSnapshot {
   private static final int MAGIC = 0x564B3441; // "A4KV"
@@ -29,8 +29,13 @@ final class KvSnapshot {
   private KvSnapshot() {}
 
   static void save(
-      WritableByteChannel channel, Device device, PageLayout layout, KvPage[][] pages,
-      int pageCount, int length) throws IOException {
+      WritableByteChannel channel,
+      Device device,
+      PageLayout layout,
+      KvPage[][] pages,
+      int pageCount,
+      int length)
+      throws IOException {
     ByteBuffer header = header();
     header.putInt(MAGIC).putInt(VERSION).putInt(pages.length).putInt(length);
     header.putInt(layout.keyDim()).putInt(layout.valueDim());
@@ -38,7 +43,9 @@ final class KvSnapshot {
     writeFully(channel, header.flip());
     for (KvPage[] head : pages) {
       for (Part part : Part.values()) {
-        for (int region = 0; region < part.regions(layout.keyFormat(), layout.valueFormat()); region++) {
+        for (int region = 0;
+            region < part.regions(layout.keyFormat(), layout.valueFormat());
+            region++) {
           for (int i = 0; i < pageCount; i++) {
             try (Arena arena = Arena.ofConfined()) {
               writeFully(channel, part.bytes(device, arena, head[i], region).asByteBuffer());
@@ -50,8 +57,7 @@ final class KvSnapshot {
   }
 
   /** Reads and checks the header; returns the number of tokens. */
-  static int readHeader(
-      ReadableByteChannel channel, PageLayout layout, int kvHeads, int maxTokens)
+  static int readHeader(ReadableByteChannel channel, PageLayout layout, int kvHeads, int maxTokens)
       throws IOException {
     ByteBuffer header = header();
     readFully(channel, header);
@@ -76,8 +82,7 @@ final class KvSnapshot {
   }
 
   /** Reads the filled slots of every page, whose lengths must be set. */
-  static void readSlots(
-      ReadableByteChannel channel, Device device, KvPage[][] pages, int pageCount)
+  static void readSlots(ReadableByteChannel channel, Device device, KvPage[][] pages, int pageCount)
       throws IOException {
     for (KvPage[] head : pages) {
       for (Part part : Part.values()) {
@@ -140,7 +145,12 @@ final class KvSnapshot {
   private static void require(String what, int found, int expected) throws IOException {
     if (found != expected) {
       throw new IOException(
-          "the snapshot has " + what + " " + found + ", this cache " + expected
+          "the snapshot has "
+              + what
+              + " "
+              + found
+              + ", this cache "
+              + expected
               + "; restore it with the model and --kv-cache it was saved with");
     }
   }

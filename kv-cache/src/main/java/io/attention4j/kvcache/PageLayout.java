@@ -36,7 +36,14 @@ record PageLayout(
     Storage storage = memory.storage();
     long start = memory.byteOffset();
     return new KvPage(
-        capacity, storage, start, keyFormat, keyDim, storage, start + valueOffset(), valueFormat,
+        capacity,
+        storage,
+        start,
+        keyFormat,
+        keyDim,
+        storage,
+        start + valueOffset(),
+        valueFormat,
         valueDim);
   }
 
@@ -47,19 +54,40 @@ record PageLayout(
   /** Copies the first slots of a page to the start of another with the same formats and dims. */
   static void copySlots(Device device, KvPage from, KvPage to, int slots) {
     copySlots(
-        device, from.keyFormat(), from.keyDim(), slots,
-        from.keys(), from.keyOffset(), from.capacity(),
-        to.keys(), to.keyOffset(), to.capacity());
+        device,
+        from.keyFormat(),
+        from.keyDim(),
+        slots,
+        from.keys(),
+        from.keyOffset(),
+        from.capacity(),
+        to.keys(),
+        to.keyOffset(),
+        to.capacity());
     copySlots(
-        device, from.valueFormat(), from.valueDim(), slots,
-        from.values(), from.valueOffset(), from.capacity(),
-        to.values(), to.valueOffset(), to.capacity());
+        device,
+        from.valueFormat(),
+        from.valueDim(),
+        slots,
+        from.values(),
+        from.valueOffset(),
+        from.capacity(),
+        to.values(),
+        to.valueOffset(),
+        to.capacity());
   }
 
   private static void copySlots(
-      Device device, KvFormat format, int dim, int slots,
-      Storage from, long fromOffset, int fromCapacity,
-      Storage to, long toOffset, int toCapacity) {
+      Device device,
+      KvFormat format,
+      int dim,
+      int slots,
+      Storage from,
+      long fromOffset,
+      int fromCapacity,
+      Storage to,
+      long toOffset,
+      int toCapacity) {
     var fromRegions = format.regions(fromCapacity, dim);
     var toRegions = format.regions(toCapacity, dim);
     for (int i = 0; i < fromRegions.size(); i++) {

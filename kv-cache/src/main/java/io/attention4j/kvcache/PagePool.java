@@ -6,9 +6,9 @@ import io.attention4j.engine.tensor.Tensor;
 import java.util.ArrayDeque;
 
 /**
- * Pages of one size with reference counts. Memory comes in slabs; a page that nobody holds is reused,
- * and the slabs are freed together when the last page comes home, so that a closed session gives its
- * memory back. Thread-safe.
+ * Pages of one size with reference counts. Memory comes in slabs; a page that nobody holds is
+ * reused, and the slabs are freed together when the last page comes home, so that a closed session
+ * gives its memory back. Thread-safe.
  */
 final class PagePool {
   /** Slabs are about this large: few enough allocations, little waste in small models. */

@@ -30,7 +30,11 @@ final class PagedKvCache implements KvCache {
   private boolean closed;
 
   PagedKvCache(
-      Device device, KvWriteKernel writer, PagePool pool, PageLayout layout, int kvHeads,
+      Device device,
+      KvWriteKernel writer,
+      PagePool pool,
+      PageLayout layout,
+      int kvHeads,
       int maxTokens) {
     this.device = device;
     this.writer = writer;

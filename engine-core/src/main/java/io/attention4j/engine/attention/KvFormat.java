@@ -37,7 +37,8 @@ public sealed interface KvFormat {
     /** Refuses other types. */
     public Plain {
       if (dtype != DType.F32 && dtype != DType.F16 && dtype != DType.BF16) {
-        throw new IllegalArgumentException(dtype + " is no plain cache format; use F32, F16 or BF16");
+        throw new IllegalArgumentException(
+            dtype + " is no plain cache format; use F32, F16 or BF16");
       }
     }
 
@@ -53,8 +54,8 @@ public sealed interface KvFormat {
   }
 
   /**
-   * Symmetric 8-bit, one scale per slot: codes [capacity, dim] i8, then (from the next multiple of 4
-   * bytes) scales [capacity] f32; value = scale * code with scale = max|x| / 127.
+   * Symmetric 8-bit, one scale per slot: codes [capacity, dim] i8, then (from the next multiple of
+   * 4 bytes) scales [capacity] f32; value = scale * code with scale = max|x| / 127.
    */
   record Q8() implements KvFormat {
     @Override
@@ -64,8 +65,7 @@ public sealed interface KvFormat {
 
     @Override
     public List<Region> regions(int capacity, int dim) {
-      return List.of(
-          new Region(0, dim), new Region(scaleOffset(capacity, dim), Float.BYTES));
+      return List.of(new Region(0, dim), new Region(scaleOffset(capacity, dim), Float.BYTES));
     }
 
     /** Byte offset of the scales. */

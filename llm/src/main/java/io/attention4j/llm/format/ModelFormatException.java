@@ -4,17 +4,18 @@ import java.nio.file.Path;
 import java.util.regex.Pattern;
 
 /**
- * A model file, or a folder of them, that cannot be used as it is. The message is one sentence for a
- * person: the file, what is wrong with it, and what to do.
+ * A model file, or a folder of them, that cannot be used as it is. The message is one sentence for
+ * a person: the file, what is wrong with it, and what to do.
  *
  * <p>Unchecked, because a weight or metadata key can turn out to be missing or of the wrong type
- * wherever an architecture asks for it, far from the call that opened the file. Failures of the disk
- * itself stay {@link java.io.IOException}.
+ * wherever an architecture asks for it, far from the call that opened the file. Failures of the
+ * disk itself stay {@link java.io.IOException}.
  */
 public final class ModelFormatException extends RuntimeException {
   private static final long serialVersionUID = 1L;
   private static final int MAX_QUOTED = 100;
-  private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}", Pattern.UNICODE_CHARACTER_CLASS);
+  private static final Pattern CONTROL =
+      Pattern.compile("\\p{Cntrl}", Pattern.UNICODE_CHARACTER_CLASS);
 
   private final transient Path file;
 

@@ -93,11 +93,15 @@ final class GgufCursor {
     long length = int64();
     if (length < 0 || length > remaining()) {
       throw error(
-          "says that a string of " + Long.toUnsignedString(length) + " bytes follows but only "
-              + remaining() + " bytes are left");
+          "says that a string of "
+              + Long.toUnsignedString(length)
+              + " bytes follows but only "
+              + remaining()
+              + " bytes are left");
     }
     if (length > maxBytes) {
-      throw error("has a string of " + length + " bytes where at most " + maxBytes + " are allowed");
+      throw error(
+          "has a string of " + length + " bytes where at most " + maxBytes + " are allowed");
     }
     return (int) length;
   }
@@ -106,8 +110,13 @@ final class GgufCursor {
   void skip(long count, int bytesEach) {
     if (count < 0 || count > remaining() / bytesEach) {
       throw error(
-          "says that " + Long.toUnsignedString(count) + " values of " + bytesEach
-              + " bytes follow but only " + remaining() + " bytes are left");
+          "says that "
+              + Long.toUnsignedString(count)
+              + " values of "
+              + bytesEach
+              + " bytes follow but only "
+              + remaining()
+              + " bytes are left");
     }
     position += count * bytesEach;
   }

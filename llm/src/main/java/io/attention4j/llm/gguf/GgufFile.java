@@ -20,8 +20,8 @@ import java.util.regex.Pattern;
 
 /**
  * A model in GGUF version 2 or 3, little-endian, in one file or split into parts named {@code
- * NAME-00001-of-0000N.gguf}. Files are memory-mapped: opening reads the header only, and weights are
- * paged in as they are used.
+ * NAME-00001-of-0000N.gguf}. Files are memory-mapped: opening reads the header only, and weights
+ * are paged in as they are used.
  *
  * <p>Every count, length, offset, shape and type is checked at open; a tensor of a type that {@link
  * io.attention4j.engine.tensor.DType} lacks (IQ, TQ, FP4, ...) is refused there by name. Nested
@@ -46,7 +46,8 @@ public final class GgufFile implements TensorSource {
   /**
    * Opens a model; of a split one any part may be given.
    *
-   * @throws ModelFormatException if the file or a part of it is missing or bad; nothing stays mapped
+   * @throws ModelFormatException if the file or a part of it is missing or bad; nothing stays
+   *     mapped
    * @throws IOException if the system cannot open or map a file
    */
   public static GgufFile open(Path path) throws IOException {
@@ -74,8 +75,12 @@ public final class GgufFile implements TensorSource {
     if (!name.matches() || count < 1 || count != Integer.parseInt(name.group(3))) {
       throw new ModelFormatException(
           path,
-          "the file is part of a model split into " + count + " but its name does not end in "
-              + "'-NNNNN-of-" + String.format("%05d", count) + ".gguf'",
+          "the file is part of a model split into "
+              + count
+              + " but its name does not end in "
+              + "'-NNNNN-of-"
+              + String.format("%05d", count)
+              + ".gguf'",
           "give the parts their original names");
     }
     int givenIndex = Integer.parseInt(name.group(2)) - 1;
@@ -104,8 +109,14 @@ public final class GgufFile implements TensorSource {
     if (no != index || partCount != count) {
       throw new ModelFormatException(
           part.file(),
-          "the file says it is part " + (no + 1L) + " of " + partCount + " but its name says "
-              + (index + 1) + " of " + count,
+          "the file says it is part "
+              + (no + 1L)
+              + " of "
+              + partCount
+              + " but its name says "
+              + (index + 1)
+              + " of "
+              + count,
           "give the parts their original names");
     }
   }
@@ -133,8 +144,7 @@ public final class GgufFile implements TensorSource {
         if (other != null) {
           throw new ModelFormatException(
               part.file(),
-              "the tensor " + quote(name) + " is also in "
-                  + other.file().getFileName(),
+              "the tensor " + quote(name) + " is also in " + other.file().getFileName(),
               "download all parts of the same model again");
         }
       }
@@ -175,8 +185,11 @@ public final class GgufFile implements TensorSource {
             () ->
                 new ModelFormatException(
                     files().getFirst(),
-                    "the tensor " + quote(name) + " is missing (the model has "
-                        + partOfTensor.size() + ")",
+                    "the tensor "
+                        + quote(name)
+                        + " is missing (the model has "
+                        + partOfTensor.size()
+                        + ")",
                     "download or convert the model again"));
   }
 

@@ -14,9 +14,10 @@ import java.util.Set;
 import java.util.StringJoiner;
 
 /**
- * The key-value pairs of a GGUF file. Only keys and types are on the heap; values stay in the mapping
- * and are decoded at each call, so keep a large array (a vocabulary) instead of asking twice. Getters
- * fail with {@link IllegalStateException} once the file is closed. Safe to read from many threads.
+ * The key-value pairs of a GGUF file. Only keys and types are on the heap; values stay in the
+ * mapping and are decoded at each call, so keep a large array (a vocabulary) instead of asking
+ * twice. Getters fail with {@link IllegalStateException} once the file is closed. Safe to read from
+ * many threads.
  *
  * <p>Integers may be asked for in any width: writers differ in the type they choose for the same
  * key. A getter throws {@link ModelFormatException} if the key is absent, of another kind, or its
@@ -91,8 +92,11 @@ public final class GgufMetadata {
   private static void checkStringCount(GgufCursor cursor, long count) {
     if (count < 0 || count > cursor.remaining() / Long.BYTES || count > Integer.MAX_VALUE - 8) {
       throw cursor.error(
-          "says that " + Long.toUnsignedString(count) + " strings follow but only "
-              + cursor.remaining() + " bytes are left");
+          "says that "
+              + Long.toUnsignedString(count)
+              + " strings follow but only "
+              + cursor.remaining()
+              + " bytes are left");
     }
   }
 
@@ -313,7 +317,8 @@ public final class GgufMetadata {
     if (count < 0
         || count > cursor.remaining() / element.bytes()
         || count > Integer.MAX_VALUE - 8) {
-      throw cursor.error("has " + Long.toUnsignedString(count) + " elements, more than can be read");
+      throw cursor.error(
+          "has " + Long.toUnsignedString(count) + " elements, more than can be read");
     }
     return (int) count;
   }
@@ -354,15 +359,17 @@ public final class GgufMetadata {
   private ModelFormatException wrongType(String key, String expected, String found) {
     return new ModelFormatException(
         file,
-        "the metadata key " + quote(key) + " should be " + expected + " but is "
-            + found,
+        "the metadata key " + quote(key) + " should be " + expected + " but is " + found,
         "convert the model again with a current converter");
   }
 
   private ModelFormatException outOfRange(String key, long value) {
     return new ModelFormatException(
         file,
-        "the metadata key " + quote(key) + " has the value " + value
+        "the metadata key "
+            + quote(key)
+            + " has the value "
+            + value
             + ", outside -2147483648 to 2147483647",
         "convert the model again with a current converter");
   }

@@ -26,7 +26,8 @@ final class GgufPart {
   private static final int MAX_DIMENSIONS = 4;
   private static final long MAX_ALIGNMENT = 1 << 24;
   private static final int DEFAULT_ALIGNMENT = 32;
-  // Least bytes of a metadata pair (key length, key, type, value) and of a tensor info (name length,
+  // Least bytes of a metadata pair (key length, key, type, value) and of a tensor info (name
+  // length,
   // dimension count, one extent, type, offset).
   private static final int MIN_PAIR_BYTES = 8 + 4 + 1;
   private static final int MIN_TENSOR_BYTES = 8 + 4 + 8 + 4 + 8;
@@ -112,8 +113,13 @@ final class GgufPart {
     long count = cursor.int64();
     if (count < 0 || count > cursor.remaining() / minBytesEach) {
       throw cursor.error(
-          "promises " + Long.toUnsignedString(count) + " " + what + ", more than the "
-              + cursor.remaining() + " bytes left in the file can hold");
+          "promises "
+              + Long.toUnsignedString(count)
+              + " "
+              + what
+              + ", more than the "
+              + cursor.remaining()
+              + " bytes left in the file can hold");
     }
     return count;
   }
@@ -143,7 +149,10 @@ final class GgufPart {
     int rank = cursor.int32();
     if (rank < 1 || rank > MAX_DIMENSIONS) {
       throw cursor.error(
-          "has " + (rank & 0xffffffffL) + " dimensions where 1 to " + MAX_DIMENSIONS
+          "has "
+              + (rank & 0xffffffffL)
+              + " dimensions where 1 to "
+              + MAX_DIMENSIONS
               + " are allowed");
     }
     long[] extents = new long[rank];
@@ -155,15 +164,20 @@ final class GgufPart {
     if (dtype == null) {
       throw new ModelFormatException(
           file,
-          "the tensor " + quote(name) + " has the type "
-              + GgmlTypeNames.name(typeId) + ", which cannot be read",
+          "the tensor "
+              + quote(name)
+              + " has the type "
+              + GgmlTypeNames.name(typeId)
+              + ", which cannot be read",
           "use a file whose tensors are " + GgmlTypeNames.supported());
     }
     Shape shape = shape(cursor, dtype, extents);
     long offset = cursor.int64();
     if (offset < 0 || offset % alignment != 0) {
       throw cursor.error(
-          "has the offset " + Long.toUnsignedString(offset) + ", not a multiple of the alignment "
+          "has the offset "
+              + Long.toUnsignedString(offset)
+              + ", not a multiple of the alignment "
               + alignment);
     }
     if (tensors.put(name, new GgufTensorInfo(dtype, shape, offset)) != null) {
@@ -180,8 +194,12 @@ final class GgufPart {
     long row = extents[extents.length - 1];
     if (row % dtype.blockSize() != 0) {
       throw cursor.error(
-          "has rows of " + row + " elements, not a multiple of the block size "
-              + dtype.blockSize() + " of " + dtype);
+          "has rows of "
+              + row
+              + " elements, not a multiple of the block size "
+              + dtype.blockSize()
+              + " of "
+              + dtype);
     }
     try {
       Shape shape = Shape.of(extents);
@@ -204,8 +222,14 @@ final class GgufPart {
       if (bytes > 0 && (info.offset() > dataBytes || bytes > dataBytes - info.offset())) {
         throw new ModelFormatException(
             file,
-            "the tensor " + quote(entry.getKey()) + " of " + bytes
-                + " bytes at offset " + info.offset() + " reaches beyond the " + dataBytes
+            "the tensor "
+                + quote(entry.getKey())
+                + " of "
+                + bytes
+                + " bytes at offset "
+                + info.offset()
+                + " reaches beyond the "
+                + dataBytes
                 + " bytes of tensor data",
             "the file is incomplete or damaged: download it again");
       }
@@ -235,8 +259,7 @@ final class GgufPart {
       if (after.bytes() > 0 && before.offset() + before.bytes() > after.offset()) {
         throw new ModelFormatException(
             file,
-            "the tensors " + quote(names[i - 1]) + " and "
-                + quote(names[i]) + " overlap",
+            "the tensors " + quote(names[i - 1]) + " and " + quote(names[i]) + " overlap",
             "the file is damaged: download or convert it again");
       }
     }

@@ -8,8 +8,8 @@ import io.attention4j.engine.tensor.Shape;
  *
  * @param dtype element type
  * @param shape extents, outermost first (the reverse of ggml's ne)
- * @param offset first byte: in a file while it is parsed relative to the data section, afterwards to
- *     the file
+ * @param offset first byte: in a file while it is parsed relative to the data section, afterwards
+ *     to the file
  */
 record GgufTensorInfo(DType dtype, Shape shape, long offset) {
   long bytes() {

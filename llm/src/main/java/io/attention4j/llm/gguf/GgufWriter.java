@@ -146,8 +146,14 @@ public final class GgufWriter {
     }
     if (shape.extent(-1) % dtype.blockSize() != 0) {
       throw new IllegalArgumentException(
-          "tensor '" + name + "' has rows of " + shape.extent(-1)
-              + " elements, which must be a multiple of " + dtype.blockSize() + " for " + dtype);
+          "tensor '"
+              + name
+              + "' has rows of "
+              + shape.extent(-1)
+              + " elements, which must be a multiple of "
+              + dtype.blockSize()
+              + " for "
+              + dtype);
     }
     if (tensors.put(name, new Declared(dtype, shape, data)) != null) {
       throw new IllegalArgumentException("tensor '" + name + "' was added twice");
@@ -174,10 +180,7 @@ public final class GgufWriter {
         channel.force(true);
       }
       Files.move(
-          temporary,
-          absolute,
-          StandardCopyOption.ATOMIC_MOVE,
-          StandardCopyOption.REPLACE_EXISTING);
+          temporary, absolute, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       renamed = true;
     } finally {
       if (!renamed) {
@@ -214,8 +217,12 @@ public final class GgufWriter {
       long written = channel.position() - start;
       if (written != entry.getValue().bytes()) {
         throw new IOException(
-            "tensor '" + entry.getKey() + "' was declared with " + entry.getValue().bytes()
-                + " bytes but gave " + written);
+            "tensor '"
+                + entry.getKey()
+                + "' was declared with "
+                + entry.getValue().bytes()
+                + " bytes but gave "
+                + written);
       }
     }
     pad(channel);

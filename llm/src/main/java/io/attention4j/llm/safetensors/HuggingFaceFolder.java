@@ -18,7 +18,8 @@ import java.util.Optional;
 
 /**
  * A model as Hugging Face lays it out: a folder with {@code config.json} and {@code
- * model.safetensors}, or {@code model.safetensors.index.json} and its shards. Nothing is downloaded.
+ * model.safetensors}, or {@code model.safetensors.index.json} and its shards. Nothing is
+ * downloaded.
  *
  * <p>Closing unmaps the weights.
  */
@@ -80,11 +81,11 @@ public final class HuggingFaceFolder implements AutoCloseable {
   }
 
   /**
-   * Parses a JSON object such as {@code config.json} or {@code tokenizer_config.json}; empty if there
-   * is no such file.
+   * Parses a JSON object such as {@code config.json} or {@code tokenizer_config.json}; empty if
+   * there is no such file.
    *
-   * @throws ModelFormatException if it is larger than 16 MiB, malformed, has a key twice or is not an
-   *     object
+   * @throws ModelFormatException if it is larger than 16 MiB, malformed, has a key twice or is not
+   *     an object
    */
   public static Optional<JsonNode> readJson(Path file) throws IOException {
     if (!Files.exists(file)) {
@@ -102,8 +103,10 @@ public final class HuggingFaceFolder implements AutoCloseable {
     } catch (JsonProcessingException malformed) {
       throw new ModelFormatException(
           file,
-          "the JSON is malformed at line " + malformed.getLocation().getLineNr()
-              + ": the parser says " + quote(malformed.getOriginalMessage()),
+          "the JSON is malformed at line "
+              + malformed.getLocation().getLineNr()
+              + ": the parser says "
+              + quote(malformed.getOriginalMessage()),
           "download the file again",
           malformed);
     }

@@ -18,9 +18,9 @@ import java.util.Set;
 
 /**
  * The weights of a model in one {@code .safetensors} file, or in the shards that a {@code
- * model.safetensors.index.json} names. Files are memory-mapped; the header alone is read at open and
- * checked whole. Tensors of types other than F64, F32, F16, BF16 and signed integers may be in the
- * file and are refused when asked for.
+ * model.safetensors.index.json} names. Files are memory-mapped; the header alone is read at open
+ * and checked whole. Tensors of types other than F64, F32, F16, BF16 and signed integers may be in
+ * the file and are refused when asked for.
  *
  * <p>Of a sharded model exactly the tensors of its {@code weight_map} are visible.
  *
@@ -88,8 +88,11 @@ public final class SafetensorsFile implements TensorSource {
       if (!shard.tensors().containsKey(entry.getKey())) {
         throw new ModelFormatException(
             shard.file(),
-            "the tensor " + quote(entry.getKey()) + ", which "
-                + path.getFileName() + " places here, is missing",
+            "the tensor "
+                + quote(entry.getKey())
+                + ", which "
+                + path.getFileName()
+                + " places here, is missing",
             "download index and shards of the same model again");
       }
       shardOfTensor.put(entry.getKey(), shard);
@@ -122,8 +125,11 @@ public final class SafetensorsFile implements TensorSource {
             () ->
                 new ModelFormatException(
                     path,
-                    "the tensor " + quote(name) + " is missing (the model has "
-                        + shardOfTensor.size() + ")",
+                    "the tensor "
+                        + quote(name)
+                        + " is missing (the model has "
+                        + shardOfTensor.size()
+                        + ")",
                     "download or convert the model again"));
   }
 

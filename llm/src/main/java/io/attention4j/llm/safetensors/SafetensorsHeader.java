@@ -66,7 +66,8 @@ final class SafetensorsHeader {
   private static <T> T parse(Path file, MemorySegment json, Body<T> body) {
     // A fresh decoder reports malformed UTF-8 instead of replacing it.
     InputStream bytes = new SegmentInputStream(json);
-    try (InputStreamReader text = new InputStreamReader(bytes, StandardCharsets.UTF_8.newDecoder());
+    try (InputStreamReader text =
+            new InputStreamReader(bytes, StandardCharsets.UTF_8.newDecoder());
         JsonParser parser = JSON.createParser(text)) {
       SafetensorsHeader header = new SafetensorsHeader(file, parser);
       header.expect(parser.nextToken(), JsonToken.START_OBJECT, "the header", "");
@@ -78,8 +79,7 @@ final class SafetensorsHeader {
     } catch (JsonProcessingException malformed) {
       throw new ModelFormatException(
           file,
-          "the JSON header is malformed: the parser says "
-              + quote(malformed.getOriginalMessage()),
+          "the JSON header is malformed: the parser says " + quote(malformed.getOriginalMessage()),
           DAMAGED,
           malformed);
     } catch (IOException malformed) {
@@ -140,7 +140,8 @@ final class SafetensorsHeader {
           first = offsets == null;
           offsets = integers("data_offsets of tensor", name, 2);
         }
-        default -> throw error("the tensor " + quote(name) + " has the unknown field " + quote(field));
+        default ->
+            throw error("the tensor " + quote(name) + " has the unknown field " + quote(field));
       }
       if (!first) {
         throw error("the tensor " + quote(name) + " has the field " + quote(field) + " twice");
@@ -164,13 +165,24 @@ final class SafetensorsHeader {
       bits = Math.multiplyExact(shape.elements(), (long) known.bits());
     } catch (ArithmeticException overflow) {
       throw error(
-          "the tensor " + quote(name) + " has the shape " + Arrays.toString(extents)
+          "the tensor "
+              + quote(name)
+              + " has the shape "
+              + Arrays.toString(extents)
               + ", whose size overflows");
     }
     if (offsets[1] < offsets[0] || bits % 8 != 0 || bits / 8 != offsets[1] - offsets[0]) {
       throw error(
-          "the tensor " + quote(name) + " has the data_offsets " + Arrays.toString(offsets)
-              + " but " + known + shape + " takes " + bits / 8 + " bytes");
+          "the tensor "
+              + quote(name)
+              + " has the data_offsets "
+              + Arrays.toString(offsets)
+              + " but "
+              + known
+              + shape
+              + " takes "
+              + bits / 8
+              + " bytes");
     }
     return new SafetensorsTensorInfo(known, shape, offsets[0], offsets[1]);
   }
@@ -237,8 +249,11 @@ final class SafetensorsHeader {
   private void expect(JsonToken found, JsonToken expected, String what, String name) {
     if (found != expected) {
       throw error(
-          (name.isEmpty() ? what : what + " " + quote(name)) + " should be " + name(expected)
-              + " but " + (found == null ? "the text ends" : name(found) + " was found"));
+          (name.isEmpty() ? what : what + " " + quote(name))
+              + " should be "
+              + name(expected)
+              + " but "
+              + (found == null ? "the text ends" : name(found) + " was found"));
     }
   }
 

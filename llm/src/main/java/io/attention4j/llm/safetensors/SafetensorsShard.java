@@ -51,8 +51,7 @@ final class SafetensorsShard {
     if (dtype == null) {
       throw new ModelFormatException(
           file,
-          "the tensor " + quote(name) + " has the dtype " + info.type()
-              + ", which cannot be read",
+          "the tensor " + quote(name) + " has the dtype " + info.type() + ", which cannot be read",
           "use a model whose weights are F32, F16 or BF16");
     }
     return Tensor.of(data.asSlice(info.begin(), info.end() - info.begin()), dtype, info.shape());
@@ -62,14 +61,17 @@ final class SafetensorsShard {
     MemorySegment bytes = MappedFile.map(file, arena);
     if (bytes.byteSize() < Long.BYTES) {
       throw damaged(
-          file, "this is not a safetensors file: it has " + bytes.byteSize() + " bytes, not even 8");
+          file,
+          "this is not a safetensors file: it has " + bytes.byteSize() + " bytes, not even 8");
     }
     long headerBytes = bytes.get(LONG, 0);
     if (headerBytes < 0 || headerBytes > MAX_HEADER_BYTES) {
       throw damaged(
           file,
           "this is not a safetensors file: its header would have "
-              + Long.toUnsignedString(headerBytes) + " bytes where " + MAX_HEADER_BYTES
+              + Long.toUnsignedString(headerBytes)
+              + " bytes where "
+              + MAX_HEADER_BYTES
               + " are allowed");
     }
     if (headerBytes > bytes.byteSize() - Long.BYTES) {
@@ -95,21 +97,31 @@ final class SafetensorsShard {
       if (info.end() > dataBytes) {
         throw damaged(
             file,
-            "the tensor " + quote(name) + " ends at byte " + info.end()
-                + " of " + dataBytes + " bytes of tensor data");
+            "the tensor "
+                + quote(name)
+                + " ends at byte "
+                + info.end()
+                + " of "
+                + dataBytes
+                + " bytes of tensor data");
       }
       if (info.begin() != covered) {
         throw damaged(
             file,
-            "the tensor " + quote(name) + " starts at byte " + info.begin()
-                + " of the tensor data where " + covered
+            "the tensor "
+                + quote(name)
+                + " starts at byte "
+                + info.begin()
+                + " of the tensor data where "
+                + covered
                 + " was expected: tensors overlap or leave a hole");
       }
       covered = info.end();
     }
     if (covered != dataBytes) {
       throw damaged(
-          file, "the tensors take " + covered + " bytes but the file has " + dataBytes + " for them");
+          file,
+          "the tensors take " + covered + " bytes but the file has " + dataBytes + " for them");
     }
   }
 

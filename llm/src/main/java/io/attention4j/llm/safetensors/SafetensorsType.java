@@ -6,7 +6,8 @@ import io.attention4j.engine.tensor.DType;
  * Element types that the format defines, the ones this library cannot compute with included: a file
  * may hold a mask that no architecture reads.
  *
- * @see <a href="https://github.com/huggingface/safetensors/blob/main/safetensors/src/tensor.rs">enum
+ * @see <a
+ *     href="https://github.com/huggingface/safetensors/blob/main/safetensors/src/tensor.rs">enum
  *     Dtype</a>
  */
 enum SafetensorsType {
