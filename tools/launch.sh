@@ -103,8 +103,8 @@ build() {
       printf '%s: building, which takes up to a few minutes the first time ...\n' "$program" >&2
     fi
     if ! wait "$job"; then
-      cat "$log" >&2
-      fail "could not be built; the log above is in $log."
+      grep -E '^\[(ERROR|WARNING)\]|^[^[]' "$log" >&2
+      fail "could not be built; the whole log is in $log."
     fi
     trap - INT TERM HUP
   fi
@@ -116,7 +116,7 @@ build() {
 prepare() {
   rm -rf "$target/lib" "$target"/launcher*
   : >"$stamp.new"
-  (cd "$root" && JAVA_HOME="$jdk" exec ./mvnw -B -ntp -q -Dmaven.test.skip=true -pl "$module" -am package) || return 1
+  (cd "$root" && JAVA_HOME="$jdk" exec ./mvnw -B -ntp -Dmaven.test.skip=true -pl "$module" -am package) || return 1
   local archive list="$target/launcher.classes"
   archive="$(class_archive)"
   "$jdk/bin/java" -XX:DumpLoadedClassList="$list" "${options[@]}" -cp "$(class_path)" "$main" "${practice[@]}" &&
