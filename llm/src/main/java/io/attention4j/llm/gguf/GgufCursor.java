@@ -86,7 +86,8 @@ final class GgufCursor {
   }
 
   void skipString() {
-    position += stringLength(Integer.MAX_VALUE);
+    int length = stringLength(Integer.MAX_VALUE); // moves the position itself
+    position += length;
   }
 
   private int stringLength(long maxBytes) {

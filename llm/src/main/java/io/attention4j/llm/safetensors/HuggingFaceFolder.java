@@ -2,6 +2,7 @@ package io.attention4j.llm.safetensors;
 
 import static io.attention4j.llm.format.ModelFormatException.quote;
 
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -101,12 +102,11 @@ public final class HuggingFaceFolder implements AutoCloseable {
     try (InputStream in = Files.newInputStream(file)) {
       node = JSON.readTree(in);
     } catch (JsonProcessingException malformed) {
+      JsonLocation location = malformed.getLocation(); // null for a key that occurs twice
       throw new ModelFormatException(
           file,
-          "the JSON is malformed at line "
-              + malformed.getLocation().getLineNr()
-              + ": the parser says "
-              + quote(malformed.getOriginalMessage()),
+          "the JSON is malformed" + (location == null ? "" : " at line " + location.getLineNr())
+              + ": the parser says " + quote(malformed.getOriginalMessage()),
           "download the file again",
           malformed);
     }
