@@ -1,5 +1,6 @@
 /** Model files, tokenizers, architectures and generation. */
 module io.attention4j.llm {
+  requires ai.djl.tokenizers;
   requires com.fasterxml.jackson.core;
   requires transitive com.fasterxml.jackson.databind;
   requires transitive io.attention4j.engine;
@@ -9,9 +10,5 @@ module io.attention4j.llm {
   exports io.attention4j.llm.gguf;
   exports io.attention4j.llm.safetensors;
   exports io.attention4j.llm.sampling;
-  requires ai.djl.tokenizers;
-  requires com.fasterxml.jackson.core;
-  requires com.fasterxml.jackson.databind;
-
   exports io.attention4j.llm.tokenizer;
 }
