@@ -39,7 +39,9 @@ public final class SimdKernels {
       return property + " is wider than this CPU's " + widest + "-bit vectors";
     }
     if (Integer.parseInt(wanted) != Species.BITS) {
-      return property + " was set after this JVM started to use " + Species.BITS
+      return property
+          + " was set after this JVM started to use "
+          + Species.BITS
           + "-bit vectors; set it on the command line";
     }
     return null;
