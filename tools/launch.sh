@@ -47,7 +47,7 @@ options=(
 # over a second. One process at a time; the others wait.
 build() {
   mkdir -p "$root/target" "$target" 2>/dev/null && [[ -w $target && -w $root/target ]] ||
-    fail "is not built yet, and $root cannot be written: make it writable, or build it as its owner with ./mvnw -B package."
+    fail "is not built yet, and $root cannot be written: make it writable, or run this once as its owner."
   local lock="$root/target/launcher.lock" owner job tenths=0
   until ln -s "$$" "$lock" 2>/dev/null; do
     owner="$(readlink "$lock")" || continue
