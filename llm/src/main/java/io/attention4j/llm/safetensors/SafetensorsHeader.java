@@ -35,7 +35,7 @@ final class SafetensorsHeader {
           .build();
 
   private static final int MAX_RANK = 8;
-  // Nobody needs so many; without a bound, the check for duplicates would cost 17 times the file.
+  // Far more than tools write; bounds what the check for duplicates costs.
   private static final int MAX_METADATA_KEYS = 1 << 16;
   private static final String DAMAGED = "the file is damaged: download or convert it again";
 
