@@ -35,6 +35,8 @@ final class SafetensorsHeader {
           .build();
 
   private static final int MAX_RANK = 8;
+  // Far more than tools write; bounds what the check for duplicates costs.
+  private static final int MAX_METADATA_KEYS = 1 << 16;
   private static final String DAMAGED = "the file is damaged: download or convert it again";
 
   private final Path file;
@@ -115,6 +117,9 @@ final class SafetensorsHeader {
         throw error("__metadata__ has the key " + quote(parser.currentName()) + " twice");
       }
       expect(parser.nextToken(), JsonToken.VALUE_STRING, "a value of __metadata__", "");
+      if (keys.size() > MAX_METADATA_KEYS) {
+        throw error("__metadata__ has more than " + MAX_METADATA_KEYS + " keys");
+      }
     }
   }
 

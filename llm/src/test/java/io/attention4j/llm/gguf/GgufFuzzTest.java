@@ -1,5 +1,7 @@
 package io.attention4j.llm.gguf;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.format.FuzzRun;
 import io.attention4j.llm.format.ModelFormatException;
@@ -41,6 +43,47 @@ class GgufFuzzTest {
             .bytes();
     FuzzRun.run(
         "gguf", List.of(full, v2, small, aligned), folder.resolve("f.gguf"), GgufFuzzTest::read);
+  }
+
+  /** Files of 2 to 4 MB, above the floor of the bound, that hold as many objects as they can. */
+  @Test
+  void denseFilesStayWithinTheAllocationBound() throws IOException {
+    TinyGguf.Raw pairs = TinyGguf.Raw.header(3, 0, 1 << 17);
+    TinyGguf.Raw tensors = TinyGguf.Raw.header(3, 1 << 16, 0);
+    TinyGguf.Raw strings = TinyGguf.Raw.header(3, 0, 1).string("k").u32(9).u32(8).u64(1 << 18);
+    for (int i = 0; i < 1 << 18; i++) {
+      String name =
+          "" + (char) (32 + (i & 63)) + (char) (32 + (i >> 6 & 63)) + (char) (32 + (i >> 12));
+      if (i < 1 << 17) {
+        pairs.string(name).u32(0).u8(1);
+      }
+      if (i < 1 << 16) {
+        tensors.tensor(name, 0, 0, 0);
+      }
+      strings.string(name.substring(0, 1));
+    }
+    accept("pairs", pairs);
+    accept("tensors", tensors);
+    accept("strings", strings);
+  }
+
+  private void accept(String label, TinyGguf.Raw raw) throws IOException {
+    Path path = Files.write(folder.resolve("dense.gguf"), raw.bytes());
+    FuzzRun.Outcome outcome = FuzzRun.read(label, path, GgufFuzzTest::readOnce);
+    assertTrue(outcome.accepted(), label);
+    System.out.printf(
+        "%s: %d bytes, %d allocated%n", label, raw.bytes().length, outcome.allocatedBytes());
+  }
+
+  /** Opens the file and reads each array once, as a decoder would. */
+  private static void readOnce(Path path) throws IOException {
+    try (GgufFile file = GgufFile.open(path)) {
+      for (String key : file.metadata().keys()) {
+        if (file.metadata().type(key) == GgufType.ARRAY) {
+          file.metadata().strings(key);
+        }
+      }
+    }
   }
 
   private static void read(Path path) throws IOException {

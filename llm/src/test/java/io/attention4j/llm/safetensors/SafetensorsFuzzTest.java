@@ -1,5 +1,8 @@
 package io.attention4j.llm.safetensors;
 
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.format.FuzzRun;
 import io.attention4j.llm.format.ModelFormatException;
@@ -37,6 +40,31 @@ class SafetensorsFuzzTest {
         List.of(index.getBytes(StandardCharsets.UTF_8)),
         folder.resolve("index.json"),
         SafetensorsFuzzTest::read);
+  }
+
+  /** Files of 1 to 4 MB, above the floor of the bound, that hold as many objects as they can. */
+  @Test
+  void denseFilesStayWithinTheAllocationBound() throws IOException {
+    StringBuilder metadata = new StringBuilder("{\"__metadata__\":{");
+    StringBuilder tensors = new StringBuilder("{");
+    for (int i = 0; i < 1 << 16; i++) {
+      String separator = i == 0 ? "" : ",";
+      metadata.append(separator).append('"').append(Integer.toString(i, 36)).append("\":\"\"");
+      tensors.append(separator).append(TinySafetensors.vector(Integer.toString(i, 36), 0, 0));
+    }
+    accept("metadata", metadata + "}}");
+    String tooMany = metadata.append(",\"more\":\"\"}}").toString();
+    Path path = TinySafetensors.write(folder.resolve("dense.safetensors"), tooMany, 0);
+    assertFalse(FuzzRun.read("too many keys", path, SafetensorsFuzzTest::read).accepted());
+    accept("tensors", tensors.append("}").toString());
+  }
+
+  private void accept(String label, String header) throws IOException {
+    Path path = TinySafetensors.write(folder.resolve("dense.safetensors"), header, 0);
+    FuzzRun.Outcome outcome = FuzzRun.read(label, path, SafetensorsFuzzTest::read);
+    assertTrue(outcome.accepted(), label);
+    System.out.printf(
+        "%s: %d bytes, %d allocated%n", label, header.length(), outcome.allocatedBytes());
   }
 
   private static void read(Path path) throws IOException {
