@@ -1,11 +1,16 @@
 package io.attention4j.llm.tokenizer;
 
+import static io.attention4j.llm.format.ModelFormatException.quote;
+
+import io.attention4j.llm.format.ModelFormatException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 
@@ -31,22 +36,22 @@ final class GgufVocabulary {
   /**
    * Reads and checks the tokens and their types.
    *
-   * @throws TokenizerException naming the key if something is missing, too short or out of range
+   * @throws ModelFormatException naming the key if something is missing, too short or out of range
    */
   GgufVocabulary(TokenizerMetadata metadata) {
     this.metadata = metadata;
     String model =
         metadata
             .string(KEYS + "model")
-            .orElseThrow(() -> bad("has no tokenizer.ggml.model, so it holds no vocabulary"));
+            .orElseThrow(() -> bad("the file has no tokenizer.ggml.model, so it holds no vocabulary"));
     switch (model) {
       case "llama" -> sentencePiece = true;
       case "gpt2" -> sentencePiece = false;
       default ->
           throw bad(
-              "tokenizer.ggml.model is '"
-                  + model
-                  + "'; this version reads gpt2 (byte-level BPE) and llama (SentencePiece BPE)");
+              "tokenizer.ggml.model is "
+                  + quote(model)
+                  + ", while this version reads gpt2 (byte-level BPE) and llama (SentencePiece BPE)");
     }
     tokens = required(metadata.strings(KEYS + "tokens"), "tokens");
     if (tokens.length == 0) {
@@ -73,8 +78,8 @@ final class GgufVocabulary {
     return guessed;
   }
 
-  String source() {
-    return metadata.source();
+  Path file() {
+    return Path.of(metadata.source());
   }
 
   boolean sentencePiece() {
@@ -137,7 +142,7 @@ final class GgufVocabulary {
   /**
    * Log-probabilities or ranks of the tokens; higher merges first.
    *
-   * @throws TokenizerException if they are absent, too few or not finite
+   * @throws ModelFormatException if they are absent, too few or not finite
    */
   float[] scores() {
     float[] scores = required(metadata.floats(KEYS + "scores"), "scores");
@@ -156,7 +161,7 @@ final class GgufVocabulary {
   }
 
   PreTokenizer preTokenizer() {
-    return PreTokenizer.named(metadata.string(KEYS + "pre").orElse("default"), source());
+    return PreTokenizer.named(metadata.string(KEYS + "pre").orElse("default"), file());
   }
 
   boolean addsSpacePrefix() {
@@ -176,7 +181,7 @@ final class GgufVocabulary {
   /**
    * The id under {@code tokenizer.ggml.ROLE_token_id}; empty if the key is absent.
    *
-   * @throws TokenizerException if it is no token of this vocabulary
+   * @throws ModelFormatException if it is no token of this vocabulary
    */
   OptionalInt specialId(String role) {
     String key = KEYS + role + "_token_id";
@@ -240,12 +245,11 @@ final class GgufVocabulary {
     return high < 0 || low < 0 ? -1 : high << 4 | low;
   }
 
-  TokenizerException bad(String problem) {
-    return new TokenizerException(
-        metadata.source() + ": " + problem + "; use another file of this model.");
+  ModelFormatException bad(String problem) {
+    return new ModelFormatException(file(), problem, "use another file of this model");
   }
 
-  private <T> T required(java.util.Optional<T> value, String name) {
+  private <T> T required(Optional<T> value, String name) {
     return value.orElseThrow(() -> bad(KEYS + name + " is missing"));
   }
 

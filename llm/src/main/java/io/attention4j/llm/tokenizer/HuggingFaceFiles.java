@@ -1,14 +1,18 @@
 package io.attention4j.llm.tokenizer;
 
+import static io.attention4j.llm.format.ModelFormatException.quote;
+
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.attention4j.llm.format.ModelFormatException;
+import io.attention4j.llm.safetensors.HuggingFaceFolder;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -27,9 +31,11 @@ import java.util.Set;
  */
 final class HuggingFaceFiles {
   private static final ObjectMapper MAPPER = new ObjectMapper();
+  // Gemma's has 33 MB.
+  private static final long MAX_BYTES = 256L << 20;
+  private static final String AGAIN = "download the file again";
 
   private final Path folder;
-  private final String text;
   private final JsonNode tokenizer;
   private final JsonNode config;
   private final JsonNode specialTokensMap;
@@ -39,34 +45,62 @@ final class HuggingFaceFiles {
    * Reads the files.
    *
    * @throws IOException if a file cannot be read
-   * @throws TokenizerException if one is missing or is no JSON
+   * @throws ModelFormatException if one is missing or is no JSON
    */
   HuggingFaceFiles(Path folder) throws IOException {
     this.folder = folder;
-    Path file = folder.resolve("tokenizer.json");
-    try {
-      text = Files.readString(file);
-    } catch (NoSuchFileException e) {
-      throw new TokenizerException(
-          folder
-              + " has no tokenizer.json; download it too, or convert the folder's slow tokenizer"
-              + " with Hugging Face transformers (use_fast=True, save_pretrained).",
-          e);
-    } catch (CharacterCodingException e) {
-      throw bad("tokenizer.json is not UTF-8", e);
+    if (!Files.exists(file())) {
+      throw new ModelFormatException(
+          folder,
+          "the folder has no tokenizer.json",
+          "download it too, or write it with Hugging Face transformers (AutoTokenizer,"
+              + " save_pretrained)");
     }
-    tokenizer = parse(file, text);
+    if (Files.size(file()) > MAX_BYTES) {
+      throw bad("the file has " + Files.size(file()) + " bytes where " + MAX_BYTES + " are allowed");
+    }
+    try {
+      tokenizer = MAPPER.readTree(Files.readString(file()));
+    } catch (CharacterCodingException e) {
+      throw new ModelFormatException(file(), "the file is not UTF-8", AGAIN, e);
+    } catch (JsonProcessingException e) {
+      throw new ModelFormatException(
+          file(), "the JSON is malformed: " + quote(e.getOriginalMessage()), AGAIN, e);
+    }
     config = optional("tokenizer_config.json");
     specialTokensMap = optional("special_tokens_map.json");
   }
 
-  /** The text of tokenizer.json. */
+  /**
+   * A tokenizer.json for the native library: the file without the parts that are done here, since
+   * the library ends the JVM on some that are malformed.
+   */
   String json() {
-    return text;
+    ObjectNode encoding = MAPPER.createObjectNode();
+    for (String part : List.of("version", "added_tokens", "normalizer", "pre_tokenizer", "model")) {
+      if (tokenizer.has(part)) {
+        encoding.set(part, tokenizer.get(part));
+      }
+    }
+    return encoding.toString();
   }
 
-  String source() {
-    return folder.resolve("tokenizer.json").toString();
+  /**
+   * The ids around a text.
+   *
+   * @throws ModelFormatException if the post-processor is malformed or unknown
+   */
+  PostProcessor postProcessor(int vocabularySize) {
+    try {
+      return PostProcessor.of(tokenizer.path("post_processor"), vocabularySize);
+    } catch (PostProcessor.MalformedException e) {
+      throw new ModelFormatException(file(), e.getMessage(), AGAIN, e);
+    }
+  }
+
+  /** The path of tokenizer.json. */
+  Path file() {
+    return folder.resolve("tokenizer.json");
   }
 
   /** An explicit flag of tokenizer_config.json. */
@@ -78,14 +112,12 @@ final class HuggingFaceFiles {
   /**
    * The decoding side of the vocabulary.
    *
-   * @throws TokenizerException if ids are out of range or the decoder is none that this version
+   * @throws ModelFormatException if ids are out of range or the decoder is none that this version
    *     knows
    */
   Vocabulary vocabulary() {
     JsonNode model = tokenizer.path("model");
-    if (model.path("dropout").asDouble(0) > 0) {
-      throw bad("its merges drop out at random; set model.dropout to null", null);
-    }
+    checkModel(model);
     Decoder decoder = decoder();
     Map<Integer, String> added = new HashMap<>();
     BitSet special = new BitSet();
@@ -119,7 +151,7 @@ final class HuggingFaceFiles {
     }
     // A hostile id must not make a table that the file does not pay for.
     if (last >= 2L * (plain.size() + added.size()) + 65_536) {
-      throw bad("token id " + last + " is far above the number of its tokens", null);
+      throw bad("token id " + last + " is far above the number of its tokens");
     }
     byte[][] pieces = new byte[last + 1][];
     for (int i = 0; i < plain.size(); i++) {
@@ -133,7 +165,28 @@ final class HuggingFaceFiles {
           addedTokens.put(content, id);
           ids.put(content, id);
         });
+    String unknown = model.path("unk_token").asText("");
+    if (!model.path("unk_token").isNull() && !unknown.isEmpty() && !ids.containsKey(unknown)) {
+      throw bad("its unknown token " + quote(unknown) + " is not in the vocabulary");
+    }
     return new Vocabulary(pieces, special, addedTokens, decoder.stripsLeadingSpace());
+  }
+
+  /** Refuses models that the decoders below do not cover or that would bring the library down. */
+  private void checkModel(JsonNode model) {
+    // Files of early versions carry no type; those are BPE.
+    String type = model.path("type").asText("BPE");
+    if (!type.equals("BPE") && !type.equals("Unigram")) {
+      throw bad("its model is " + quote(type) + " where this version knows BPE and Unigram");
+    }
+    if (model.path("dropout").asDouble(0) > 0) {
+      throw bad("its merges drop out at random (model.dropout)");
+    }
+    for (String affix : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
+      if (!model.path(affix).asText("").isEmpty()) {
+        throw bad("its model uses " + affix + ", which byte-level and SentencePiece BPE do not");
+      }
+    }
   }
 
   /** The id of a role such as "bos_token"; call after {@link #vocabulary()}. */
@@ -194,7 +247,7 @@ final class HuggingFaceFiles {
         case "Replace" -> {
           if (!step.path("pattern").path("String").asText().equals(mark())
               || !step.path("content").asText().equals(" ")) {
-            throw bad("its decoder replaces something other than " + mark() + " by a space", null);
+            throw bad("its decoder replaces something other than " + mark() + " by a space");
           }
           marks = true;
         }
@@ -206,15 +259,14 @@ final class HuggingFaceFiles {
         }
         default ->
             throw bad(
-                "its decoder is '"
-                    + type
-                    + "'; this version knows ByteLevel, Metaspace, and sequences of Replace,"
-                    + " ByteFallback, Fuse and Strip",
-                null);
+                "its decoder is "
+                    + quote(type)
+                    + " where this version knows ByteLevel, Metaspace, and sequences of Replace,"
+                    + " ByteFallback, Fuse and Strip");
       }
     }
     if (byteLevel == marks) {
-      throw bad("its decoder is neither byte-level nor SentencePiece's", null);
+      throw bad("its decoder is neither byte-level nor SentencePiece's");
     }
     return new Decoder(byteLevel, byteFallback, strips);
   }
@@ -235,35 +287,16 @@ final class HuggingFaceFiles {
 
   private int id(JsonNode value, String token) {
     if (!value.isInt() || value.intValue() < 0) {
-      throw bad("token '" + token + "' has the id " + value + ", which is no index", null);
+      throw bad("the token " + quote(token) + " has the id " + value + ", which is no index");
     }
     return value.intValue();
   }
 
   private JsonNode optional(String name) throws IOException {
-    Path file = folder.resolve(name);
-    if (!Files.exists(file)) {
-      return MissingNode.getInstance();
-    }
-    try {
-      return parse(file, Files.readString(file));
-    } catch (CharacterCodingException e) {
-      throw bad(name + " is not UTF-8", e);
-    }
+    return HuggingFaceFolder.readJson(folder.resolve(name)).orElse(MissingNode.getInstance());
   }
 
-  private static JsonNode parse(Path file, String text) {
-    try {
-      return MAPPER.readTree(text);
-    } catch (JsonProcessingException e) {
-      throw new TokenizerException(
-          file + ": not JSON (" + e.getOriginalMessage() + "); download it again.", e);
-    }
-  }
-
-  private TokenizerException bad(String problem, Throwable cause) {
-    return new TokenizerException(
-        folder.resolve("tokenizer.json") + ": " + problem + "; use another file of this model.",
-        cause);
+  private ModelFormatException bad(String problem) {
+    return new ModelFormatException(file(), problem, "use another file of this model");
   }
 }

@@ -1,6 +1,10 @@
 package io.attention4j.llm.tokenizer;
 
+import static io.attention4j.llm.format.ModelFormatException.quote;
+
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import io.attention4j.llm.format.ModelFormatException;
+import java.nio.file.Path;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
@@ -12,40 +16,40 @@ final class NativeTokenizer implements AutoCloseable {
   private static final TokenizersLibrary LIBRARY = TokenizersLibrary.LIB;
 
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
+  private final Path file;
   private long handle;
 
   /**
    * Builds the native tokenizer.
    *
-   * @param json a whole tokenizer.json; its truncation and padding are switched off
-   * @param source the file for error messages
-   * @throws TokenizerException if the library does not accept the text or cannot run here
+   * @param json a tokenizer.json without truncation, padding, post-processor and decoder
+   * @param file the file for error messages
+   * @throws ModelFormatException if the library does not accept the text
+   * @throws TokenizerException if the library cannot run here
    */
-  NativeTokenizer(String json, String source) {
+  NativeTokenizer(String json, Path file) {
+    this.file = file;
     NativeLibrary.ensureLoaded();
     try {
       handle = LIBRARY.createTokenizerFromString(json);
     } catch (RuntimeException e) {
       // The binding throws plain RuntimeExceptions with the message of the Rust library.
-      throw new TokenizerException(
-          source
-              + ": the tokenizer library refuses this vocabulary ("
-              + e.getMessage()
-              + "); download the model again or use another file of it.",
+      throw new ModelFormatException(
+          file,
+          "the tokenizer library refuses this vocabulary and says " + quote(e.getMessage()),
+          "download the model again or use another file of it",
           e);
     }
-    LIBRARY.disableTruncation(handle);
-    LIBRARY.disablePadding(handle);
   }
 
   /**
    * Encodes a text.
    *
    * @param text any string; a surrogate without its partner counts as U+FFFD
-   * @param postProcess whether the file's post-processor adds its special tokens
    * @throws IllegalStateException after close
+   * @throws TokenizerException if the vocabulary has no ids for this text
    */
-  int[] encode(String text, boolean postProcess) {
+  int[] encode(String text) {
     String whole = replaceLoneSurrogates(text);
     lock.readLock().lock();
     try {
@@ -53,7 +57,7 @@ final class NativeTokenizer implements AutoCloseable {
         throw new IllegalStateException(
             "This tokenizer is closed; encode before closing it or its model.");
       }
-      long encoding = LIBRARY.encode(handle, whole, postProcess);
+      long encoding = start(whole);
       try {
         return narrow(LIBRARY.getTokenIds(encoding));
       } finally {
@@ -74,6 +78,15 @@ final class NativeTokenizer implements AutoCloseable {
       }
     } finally {
       lock.writeLock().unlock();
+    }
+  }
+
+  private long start(String text) {
+    try {
+      return LIBRARY.encode(handle, text, false);
+    } catch (RuntimeException e) {
+      throw new TokenizerException(
+          file + ": the vocabulary cannot express this text (" + quote(e.getMessage()) + ").", e);
     }
   }
 

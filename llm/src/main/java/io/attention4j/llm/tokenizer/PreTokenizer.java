@@ -1,5 +1,9 @@
 package io.attention4j.llm.tokenizer;
 
+import static io.attention4j.llm.format.ModelFormatException.quote;
+
+import io.attention4j.llm.format.ModelFormatException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -127,19 +131,18 @@ record PreTokenizer(List<String> patterns, boolean ignoreMerges, boolean addsBos
   /**
    * Looks a name up.
    *
-   * @throws TokenizerException if it is unknown; lists the known ones
+   * @throws ModelFormatException if it is unknown; lists the known ones
    */
-  static PreTokenizer named(String name, String source) {
+  static PreTokenizer named(String name, Path file) {
     PreTokenizer found = BY_NAME.get(name);
     if (found == null) {
-      throw new TokenizerException(
-          source
-              + ": unknown pre-tokenizer '"
-              + name
-              + "' in tokenizer.ggml.pre; known ones are "
+      throw new ModelFormatException(
+          file,
+          "the pre-tokenizer " + quote(name) + " (tokenizer.ggml.pre) is unknown",
+          "known ones are "
               + String.join(", ", BY_NAME.keySet())
-              + "; the model's Hugging Face folder, whose tokenizer.json spells the rule out, can"
-              + " be used instead.");
+              + ", and a Hugging Face folder of the model, whose tokenizer.json spells its rule out,"
+              + " works too");
     }
     return found;
   }

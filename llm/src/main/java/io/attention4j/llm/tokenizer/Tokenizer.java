@@ -1,5 +1,6 @@
 package io.attention4j.llm.tokenizer;
 
+import io.attention4j.llm.format.ModelFormatException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -45,8 +46,8 @@ public final class Tokenizer implements AutoCloseable {
    * The tokenizer inside a GGUF file: {@code tokenizer.ggml.model} {@code gpt2} (byte-level BPE) or
    * {@code llama} (SentencePiece BPE).
    *
-   * @throws TokenizerException if the metadata holds no usable vocabulary, or the native library
-   *     cannot run here
+   * @throws ModelFormatException if the metadata holds no usable vocabulary
+   * @throws TokenizerException if the native library cannot run here
    */
   public static Tokenizer fromGguf(TokenizerMetadata metadata) {
     GgufVocabulary file = new GgufVocabulary(metadata);
@@ -66,7 +67,7 @@ public final class Tokenizer implements AutoCloseable {
     int[] prefix = file.addsBos() ? ids(bos) : new int[0];
     int[] suffix = file.addsEos() ? ids(eos) : new int[0];
     return new Tokenizer(
-        new NativeTokenizer(TokenizerJson.of(file), file.source()),
+        new NativeTokenizer(TokenizerJson.of(file), file.file()),
         vocabulary,
         special,
         prefix,
@@ -79,8 +80,8 @@ public final class Tokenizer implements AutoCloseable {
    * name.
    *
    * @throws IOException if a file cannot be read
-   * @throws TokenizerException if tokenizer.json is missing or unusable, or the native library
-   *     cannot run here
+   * @throws ModelFormatException if tokenizer.json is missing or unusable
+   * @throws TokenizerException if the native library cannot run here
    */
   public static Tokenizer fromFolder(Path folder) throws IOException {
     HuggingFaceFiles files = new HuggingFaceFiles(folder);
@@ -97,29 +98,13 @@ public final class Tokenizer implements AutoCloseable {
             files.role("unk_token"),
             files.role("pad_token"),
             files.endIds());
-    NativeTokenizer encoder = new NativeTokenizer(files.json(), files.source());
-    int[][] around = postProcessing(encoder);
+    PostProcessor around = files.postProcessor(vocabulary.size());
     return new Tokenizer(
-        encoder,
+        new NativeTokenizer(files.json(), files.file()),
         vocabulary,
         special,
-        ruled(around[0], bos, files.flag("add_bos_token").orElse(null)),
-        ruled(around[1], eos, files.flag("add_eos_token").orElse(null)));
-  }
-
-  /** What the file's post-processor puts before and after a text. */
-  private static int[][] postProcessing(NativeTokenizer encoder) {
-    int[] plain = encoder.encode("a", false);
-    int[] processed = encoder.encode("a", true);
-    for (int at = 0; at + plain.length <= processed.length; at++) {
-      if (Arrays.equals(processed, at, at + plain.length, plain, 0, plain.length)) {
-        return new int[][] {
-          Arrays.copyOf(processed, at),
-          Arrays.copyOfRange(processed, at + plain.length, processed.length)
-        };
-      }
-    }
-    return new int[][] {{}, {}};
+        ruled(around.prefix(), bos, files.flag("add_bos_token").orElse(null)),
+        ruled(around.suffix(), eos, files.flag("add_eos_token").orElse(null)));
   }
 
   /** An explicit flag of tokenizer_config.json outweighs the post-processor. */
@@ -163,7 +148,7 @@ public final class Tokenizer implements AutoCloseable {
    * @throws IllegalStateException after {@link #close}
    */
   public int[] encode(String text) {
-    return encoder.encode(Objects.requireNonNull(text, "text"), false);
+    return encoder.encode(Objects.requireNonNull(text, "text"));
   }
 
   /**

@@ -1,8 +1,9 @@
 package io.attention4j.llm.tokenizer;
 
 /**
- * A vocabulary that cannot be used, or a machine on which the native tokenizer cannot run. The
- * message is one sentence for a person: where, what is wrong, and what to do.
+ * The native tokenizer cannot run on this machine, or gave up on a text. The message is one sentence
+ * for a person: what is wrong and what to do. A bad vocabulary is a {@link
+ * io.attention4j.llm.format.ModelFormatException} instead.
  */
 public final class TokenizerException extends RuntimeException {
   private static final long serialVersionUID = 1L;

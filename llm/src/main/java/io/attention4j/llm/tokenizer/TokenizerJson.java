@@ -1,7 +1,10 @@
 package io.attention4j.llm.tokenizer;
 
+import static io.attention4j.llm.format.ModelFormatException.quote;
+
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import io.attention4j.llm.format.ModelFormatException;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
@@ -26,7 +29,7 @@ final class TokenizerJson {
   /**
    * The whole text. Its post-processor is empty: BOS and EOS are added by {@link Tokenizer}.
    *
-   * @throws TokenizerException if the merge rules are missing or malformed
+   * @throws ModelFormatException if the merge rules are missing or malformed
    */
   static String of(GgufVocabulary vocabulary) {
     StringWriter out = new StringWriter(1 << 16);
@@ -103,7 +106,7 @@ final class TokenizerJson {
     for (int i = 0; i < merges.length; i++) {
       int space = merges[i].indexOf(' ', 1);
       if (space < 0) {
-        throw vocabulary.bad("merge rule " + i + " ('" + merges[i] + "') is not two tokens");
+        throw vocabulary.bad("merge rule " + i + " (" + quote(merges[i]) + ") is not two tokens");
       }
       merge(merges[i].substring(0, space), merges[i].substring(space + 1));
     }

@@ -14,7 +14,7 @@ import java.util.OptionalLong;
  */
 public interface TokenizerMetadata {
 
-  /** The name of the file for error messages. */
+  /** The path of the file, for error messages. */
   String source();
 
   /** A string value. */

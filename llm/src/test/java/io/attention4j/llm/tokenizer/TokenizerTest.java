@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.attention4j.llm.format.ModelFormatException;
+import io.attention4j.llm.format.SharedFiles;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,7 +36,7 @@ class TokenizerTest {
 
   @Test
   void storiesModelStartsItsStoryWithoutASpace() throws Exception {
-    Path folder = Vocabularies.shared("data/models/stories260K");
+    Path folder = SharedFiles.require("data/models/stories260K");
     try (Tokenizer tokenizer =
         Tokenizer.fromGguf(Vocabularies.gguf(folder.resolve("stories260K.gguf")))) {
       String expected =
@@ -53,7 +56,7 @@ class TokenizerTest {
 
   @Test
   void continuationKeepsItsSpace() throws Exception {
-    Path file = Vocabularies.shared("data/models/stories260K/stories260K.gguf");
+    Path file = SharedFiles.require("data/models/stories260K/stories260K.gguf");
     try (Tokenizer tokenizer = Tokenizer.fromGguf(Vocabularies.gguf(file))) {
       int[] prompt = tokenizer.encodeWithSpecialTokens("Once");
       int[] whole = tokenizer.encode("Once upon");
@@ -69,7 +72,7 @@ class TokenizerTest {
 
   @Test
   void ggufAndFolderOfOneModelAgree() throws Exception {
-    Path folder = Vocabularies.shared("models/bard-2.5m");
+    Path folder = SharedFiles.require("models/bard-2.5m");
     try (Tokenizer gguf =
             Tokenizer.fromGguf(Vocabularies.gguf(folder.resolve("bard-2.5m-Q8_0.gguf")));
         Tokenizer json = Tokenizer.fromFolder(folder)) {
@@ -101,7 +104,7 @@ class TokenizerTest {
   @Test
   void loadsASentencePieceFolder() throws Exception {
     try (Tokenizer tokenizer =
-        Tokenizer.fromFolder(Vocabularies.shared("data/models/TinyStories-656K"))) {
+        Tokenizer.fromFolder(SharedFiles.require("data/models/TinyStories-656K"))) {
       assertEquals(2048, tokenizer.vocabularySize());
       assertEquals(OptionalInt.of(1), tokenizer.specialTokens().bos());
       assertEquals(OptionalInt.of(2), tokenizer.specialTokens().eos());
@@ -235,10 +238,10 @@ class TokenizerTest {
 
   @Test
   void badFoldersGetOneSentence(@TempDir Path folder) throws Exception {
-    refusedFolder(folder, "has no tokenizer.json");
+    refusedFolder(folder, "no tokenizer.json");
     Path file = folder.resolve("tokenizer.json");
     Files.writeString(file, "{");
-    refusedFolder(folder, "not JSON");
+    refusedFolder(folder, "malformed");
     Files.write(file, new byte[] {(byte) 0xFF, (byte) 0xFE});
     refusedFolder(folder, "not UTF-8");
     Files.writeString(file, "{}");
@@ -251,7 +254,75 @@ class TokenizerTest {
     Files.writeString(file, byteLevel + "{\"vocab\":{\"a\":-1}}}");
     refusedFolder(folder, "'a'", "-1");
     Files.writeString(file, byteLevel + "{\"type\":\"Nonsense\",\"vocab\":{\"a\":0}}}");
+    refusedFolder(folder, "'Nonsense'", "BPE");
+    String model = byteLevel + "{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":";
+    Files.writeString(file, model + "[[\"a\",\"b\"]]}}");
     refusedFolder(folder, "refuses this vocabulary");
+    Files.writeString(file, model + "[],\"continuing_subword_prefix\":\"##\"}}");
+    refusedFolder(folder, "continuing_subword_prefix");
+    Files.writeString(file, model + "[],\"unk_token\":\"<unk>\"}}");
+    refusedFolder(folder, "'<unk>' is not in the vocabulary");
+    Files.writeString(
+        file,
+        model
+            + "[]},\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":["
+            + "{\"SpecialToken\":{\"id\":\"<s>\"}},{\"Sequence\":{}}]}}");
+    refusedFolder(folder, "names '<s>' without giving its ids");
+  }
+
+  @Test
+  void postProcessorsPutTokensAround() throws Exception {
+    String template =
+        """
+        {"type": "Sequence", "processors": [
+          {"type": "ByteLevel"},
+          {"type": "TemplateProcessing",
+           "single": [{"SpecialToken": {"id": "s"}}, {"Sequence": {"id": "A"}},
+                      {"SpecialToken": {"id": "e"}}],
+           "special_tokens": {"s": {"ids": [1, 2]}, "e": {"ids": [3]}}}]}
+        """;
+    ObjectMapper mapper = new ObjectMapper();
+    PostProcessor found = PostProcessor.of(mapper.readTree(template), 4);
+    assertArrayEquals(new int[] {1, 2}, found.prefix());
+    assertArrayEquals(new int[] {3}, found.suffix());
+    assertThrows(
+        PostProcessor.MalformedException.class,
+        () -> PostProcessor.of(mapper.readTree(template), 3));
+    String roberta = "{\"type\": \"RobertaProcessing\", \"sep\": [\"a\", 2], \"cls\": [\"b\", 0]}";
+    PostProcessor around = PostProcessor.of(mapper.readTree(roberta), 3);
+    assertArrayEquals(new int[] {0}, around.prefix());
+    assertArrayEquals(new int[] {2}, around.suffix());
+    assertEquals(0, PostProcessor.of(mapper.readTree("null"), 3).prefix().length);
+  }
+
+  @Test
+  void configurationOutweighsThePostProcessor(@TempDir Path folder) throws Exception {
+    Files.writeString(
+        folder.resolve("tokenizer.json"),
+        """
+        {"added_tokens": [
+           {"id": 1, "content": "<s>", "special": true, "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false},
+           {"id": 2, "content": "<tool>", "special": false, "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false}],
+         "decoder": {"type": "ByteLevel"},
+         "model": {"type": "BPE", "vocab": {"a": 0, "<s>": 1, "<tool>": 2}, "merges": []}}
+        """);
+    try (Tokenizer tokenizer = Tokenizer.fromFolder(folder)) {
+      assertArrayEquals(new int[] {0}, tokenizer.encodeWithSpecialTokens("a"));
+    }
+    Files.writeString(
+        folder.resolve("tokenizer_config.json"),
+        "{\"bos_token\": {\"content\": \"<s>\"}, \"eos_token\": \"<s>\", \"add_bos_token\": true}");
+    Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\": [1, 2]}");
+    try (Tokenizer tokenizer = Tokenizer.fromFolder(folder)) {
+      assertArrayEquals(new int[] {1, 0}, tokenizer.encodeWithSpecialTokens("a"));
+      assertTrue(tokenizer.addsBos());
+      assertFalse(tokenizer.addsEos());
+      assertEquals("a<tool>", tokenizer.decode(tokenizer.encode("<s>a<tool>")));
+      assertTrue(tokenizer.isEndOfGeneration(2));
+      assertFalse(tokenizer.isSpecial(2));
+    }
   }
 
   @Test
@@ -281,14 +352,14 @@ class TokenizerTest {
   }
 
   private static void refused(MapMetadata metadata, String... words) {
-    check(assertThrows(TokenizerException.class, () -> Tokenizer.fromGguf(metadata)), words);
+    check(assertThrows(ModelFormatException.class, () -> Tokenizer.fromGguf(metadata)), words);
   }
 
   private static void refusedFolder(Path folder, String... words) {
-    check(assertThrows(TokenizerException.class, () -> Tokenizer.fromFolder(folder)), words);
+    check(assertThrows(ModelFormatException.class, () -> Tokenizer.fromFolder(folder)), words);
   }
 
-  private static void check(TokenizerException refusal, String... words) {
+  private static void check(ModelFormatException refusal, String... words) {
     for (String word : words) {
       assertTrue(refusal.getMessage().contains(word), refusal.getMessage());
     }

@@ -1,12 +1,11 @@
 package io.attention4j.llm.tokenizer;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.attention4j.llm.format.SharedFiles;
+import io.attention4j.llm.gguf.GgufFile;
+import io.attention4j.llm.gguf.GgufMetadata;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -15,7 +14,6 @@ import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Assumptions;
 
 /** Real vocabularies of the shared folder as GGUF metadata. */
 final class Vocabularies {
@@ -23,23 +21,12 @@ final class Vocabularies {
 
   private Vocabularies() {}
 
-  /** A file of the shared folder; skips the test, and says so, where the folder is absent. */
-  static Path shared(String name) {
-    Path folder = Path.of(System.getProperty("attention4j.shared", "../../shared"));
-    if (!Files.isDirectory(folder)) {
-      String message = "SKIPPED: no folder " + folder.toAbsolutePath() + " with real vocabularies";
-      System.err.println(message);
-      Assumptions.abort(message);
-    }
-    return folder.resolve(name);
-  }
-
   /** The metadata of one of the four case sets: gpt-2, llama-spm, llama-bpe or qwen2. */
   static MapMetadata caseSet(String name) throws IOException {
     return switch (name) {
       case "llama-bpe" -> llama3();
       case "qwen2" -> qwen2();
-      default -> gguf(shared("data/tokenizers/ggml-vocab-" + name + ".gguf"));
+      default -> gguf(SharedFiles.require("data/tokenizers/ggml-vocab-" + name + ".gguf"));
     };
   }
 
@@ -47,7 +34,7 @@ final class Vocabularies {
   record Case(String text, int[] ids) {}
 
   static List<Case> cases(String name) throws IOException {
-    Path file = shared("data/tokenizers/ggml-vocab-" + name + ".gguf.cases.json");
+    Path file = SharedFiles.require("data/tokenizers/ggml-vocab-" + name + ".gguf.cases.json");
     List<Case> cases = new ArrayList<>();
     for (JsonNode node : new ObjectMapper().readTree(file.toFile())) {
       int[] ids = new int[node.get("ids").size()];
@@ -59,68 +46,37 @@ final class Vocabularies {
     return cases;
   }
 
-  /** The metadata of a trusted GGUF file. */
-  static MapMetadata gguf(Path file) throws IOException {
-    ByteBuffer in = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
-    in.position(8);
-    in.getLong();
-    long count = in.getLong();
+  /** The tokenizer's metadata in a GGUF file. */
+  static MapMetadata gguf(Path path) throws IOException {
     Map<String, Object> values = new HashMap<>();
-    for (long i = 0; i < count; i++) {
-      String key = string(in);
-      values.put(key, value(in, in.getInt()));
+    try (GgufFile file = GgufFile.open(path)) {
+      GgufMetadata metadata = file.metadata();
+      for (String key : metadata.keys()) {
+        values.put(key, value(metadata, key));
+      }
     }
-    return new MapMetadata(file.toString(), values);
+    return new MapMetadata(path.toString(), values);
   }
 
-  private static Object value(ByteBuffer in, int type) {
-    return switch (type) {
-      case 0, 1 -> (int) in.get();
-      case 2, 3 -> (int) in.getShort();
-      case 4, 5 -> in.getInt();
-      case 6 -> in.getFloat();
-      case 7 -> in.get() != 0;
-      case 8 -> string(in);
-      case 9 -> array(in, in.getInt(), (int) in.getLong());
-      case 10, 11 -> in.getLong();
-      case 12 -> in.getDouble();
-      default -> throw new IllegalArgumentException("type " + type);
+  private static Object value(GgufMetadata metadata, String key) {
+    return switch (metadata.type(key)) {
+      case STRING -> metadata.string(key);
+      case BOOL -> metadata.bool(key);
+      case FLOAT32, FLOAT64 -> metadata.float32(key);
+      case ARRAY ->
+          switch (metadata.elementType(key)) {
+            case STRING -> metadata.strings(key).toArray(String[]::new);
+            case FLOAT32 -> metadata.float32s(key);
+            default -> metadata.int32s(key);
+          };
+      default -> metadata.int64(key);
     };
-  }
-
-  private static Object array(ByteBuffer in, int type, int size) {
-    switch (type) {
-      case 8 -> {
-        String[] strings = new String[size];
-        Arrays.setAll(strings, i -> string(in));
-        return strings;
-      }
-      case 6 -> {
-        float[] floats = new float[size];
-        for (int i = 0; i < size; i++) {
-          floats[i] = in.getFloat();
-        }
-        return floats;
-      }
-      case 4, 5 -> {
-        int[] ints = new int[size];
-        Arrays.setAll(ints, i -> in.getInt());
-        return ints;
-      }
-      default -> throw new IllegalArgumentException("array of type " + type);
-    }
-  }
-
-  private static String string(ByteBuffer in) {
-    byte[] bytes = new byte[(int) in.getLong()];
-    in.get(bytes);
-    return new String(bytes, UTF_8);
   }
 
   private static MapMetadata llama3() throws IOException {
     List<String> tokens = new ArrayList<>();
     Map<String, Integer> ranks = new HashMap<>();
-    Path file = shared("data/tokenizers/llama3/tokenizer.model");
+    Path file = SharedFiles.require("data/tokenizers/llama3/tokenizer.model");
     for (String line : Files.readAllLines(file)) {
       byte[] bytes = Base64.getDecoder().decode(line.substring(0, line.indexOf(' ')));
       StringBuilder token = new StringBuilder();
@@ -171,7 +127,7 @@ final class Vocabularies {
   }
 
   private static MapMetadata qwen2() throws IOException {
-    Path folder = shared("data/tokenizers/qwen2.5");
+    Path folder = SharedFiles.require("data/tokenizers/qwen2.5");
     JsonNode vocab = new ObjectMapper().readTree(folder.resolve("vocab.json").toFile());
     String[] plain = new String[vocab.size()];
     for (Map.Entry<String, JsonNode> entry : vocab.properties()) {
