@@ -13,8 +13,9 @@ import io.attention4j.kernels.cpu.simd.SimdKernels;
  */
 public final class SimdProvider implements KernelProvider {
   /**
-   * System property that forces the vector width in bits: 128, 256 or 512. Read when the provider is
-   * first used; the width then holds for the life of the JVM. Unset: the widest that the CPU prefers.
+   * System property that forces the vector width in bits: 128, 256 or 512. Read when the provider
+   * is first used; the width then holds for the life of the JVM. Unset: the widest that the CPU
+   * prefers.
    */
   public static final String VECTOR_BITS_PROPERTY = "attention4j.vectorBits";
 
@@ -51,7 +52,8 @@ public final class SimdProvider implements KernelProvider {
     }
     String mode = System.getProperty("java.vm.info", "");
     if (mode.contains("interpreted mode") || mode.contains("emulated-client")) {
-      return "this JVM runs without an optimising compiler (" + mode
+      return "this JVM runs without an optimising compiler ("
+          + mode
           + "), where the Vector API is slower than plain loops; remove -Xint or"
           + " -XX:TieredStopAtLevel";
     }

@@ -1,6 +1,7 @@
 package io.attention4j.kernels.cpu.simd;
 
 import io.attention4j.engine.runtime.Parallel;
+import io.attention4j.engine.spi.AttentionKernel;
 import io.attention4j.kernels.cpu.KernelTable;
 import io.attention4j.kernels.cpu.SimdProvider;
 import java.util.Set;
@@ -14,7 +15,7 @@ public final class SimdKernels {
 
   /** The kernels on these workers; a new kernel is one line here. */
   public static KernelTable table(Parallel workers) {
-    return new KernelTable();
+    return new KernelTable().with(AttentionKernel.class, new SimdAttention(workers));
   }
 
   /**
@@ -39,7 +40,9 @@ public final class SimdKernels {
       return property + " is wider than this CPU's " + widest + "-bit vectors";
     }
     if (Integer.parseInt(wanted) != Species.BITS) {
-      return property + " was set after this JVM started to use " + Species.BITS
+      return property
+          + " was set after this JVM started to use "
+          + Species.BITS
           + "-bit vectors; set it on the command line";
     }
     return null;
