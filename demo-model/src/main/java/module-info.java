@@ -1,3 +1,2 @@
 /** The demo model bard-2.5m. */
-module io.attention4j.demo {
-}
+module io.attention4j.demo {}

@@ -1,5 +1,12 @@
 /** Model files, tokenizers, architectures and generation. */
 module io.attention4j.llm {
+  requires com.fasterxml.jackson.core;
+  requires transitive com.fasterxml.jackson.databind;
   requires transitive io.attention4j.engine;
   requires io.attention4j.kvcache;
+
+  exports io.attention4j.llm.format;
+  exports io.attention4j.llm.gguf;
+  exports io.attention4j.llm.safetensors;
+  exports io.attention4j.llm.sampling;
 }
