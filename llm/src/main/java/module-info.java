@@ -9,4 +9,9 @@ module io.attention4j.llm {
   exports io.attention4j.llm.gguf;
   exports io.attention4j.llm.safetensors;
   exports io.attention4j.llm.sampling;
+  requires ai.djl.tokenizers;
+  requires com.fasterxml.jackson.core;
+  requires com.fasterxml.jackson.databind;
+
+  exports io.attention4j.llm.tokenizer;
 }
