@@ -9,4 +9,7 @@ module io.attention4j.engine {
   uses io.attention4j.engine.spi.KernelProvider;
   uses io.attention4j.engine.operator.OperatorProvider;
   uses io.attention4j.engine.operator.KvCacheProvider;
+
+  provides io.attention4j.engine.spi.KernelProvider with
+      io.attention4j.engine.reference.ReferenceProvider;
 }

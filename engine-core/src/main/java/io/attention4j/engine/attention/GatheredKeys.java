@@ -4,7 +4,7 @@ package io.attention4j.engine.attention;
  * Gathered selection: group g makes some query rows of one (sequence, query head) attend to a list
  * of keys. A key that was drawn twice may stand twice, each entry with its own bias (the log of its
  * weight). The spec's mask still applies, by positions. A (row, query head) may be in one group
- * only; rows in no group get out = 0, lse = -inf. The arrays are not copied.
+ * only; rows in no group are rows without a visible key. The arrays are not copied.
  *
  * @param sequence sequence of each group
  * @param queryHead query head of each group

@@ -55,7 +55,8 @@ public sealed interface KvFormat {
 
   /**
    * Symmetric 8-bit, one scale per slot: codes [capacity, dim] i8, then (from the next multiple of
-   * 4 bytes) scales [capacity] f32; value = scale * code with scale = max|x| / 127.
+   * 4 bytes) scales [capacity] f32; value = scale * code with scale = max|x| / 127 and code = x /
+   * scale, rounded to the nearest integer. A slot with a value that is not finite reads as NaN.
    */
   record Q8() implements KvFormat {
     @Override

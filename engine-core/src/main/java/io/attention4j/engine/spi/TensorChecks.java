@@ -1,0 +1,212 @@
+package io.attention4j.engine.spi;
+
+import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.tensor.Tensor;
+import java.util.List;
+
+/** Argument checks that kernels of every provider share; they allocate only when they refuse. */
+public final class TensorChecks {
+  private TensorChecks() {}
+
+  /**
+   * A contiguous F32 tensor with at least this many elements.
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requireFloats(String name, Tensor tensor, long elements) {
+    if (tensor.dtype() != DType.F32
+        || !tensor.isContiguous()
+        || elements < 0
+        || tensor.shape().elements() < elements) {
+      throw new IllegalArgumentException(
+          name + " must be contiguous F32 with at least " + elements + " elements, not "
+              + (tensor.isContiguous() ? "" : "a strided view ") + tensor);
+    }
+  }
+
+  /**
+   * A contiguous F32 tensor with at least {@code rows} rows of {@code width} elements, where the
+   * innermost extents of the tensor multiply to {@code width}.
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requireRows(String name, Tensor tensor, long rows, long width) {
+    boolean fits =
+        tensor.dtype() == DType.F32
+            && tensor.isContiguous()
+            && rows >= 0
+            && endsWith(tensor, width)
+            && tensor.shape().elements() >= Math.multiplyExact(rows, width);
+    if (!fits) {
+      throw new IllegalArgumentException(
+          name + " must be contiguous F32 [>= " + rows + ", " + width + "], not "
+              + (tensor.isContiguous() ? "" : "a strided view ") + tensor);
+    }
+  }
+
+  /**
+   * A contiguous host vector of this many F32 elements, or null.
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requireVectorOrNull(String name, Tensor tensor, long elements) {
+    if (tensor == null) {
+      return;
+    }
+    if (tensor.dtype() != DType.F32
+        || !tensor.isContiguous()
+        || tensor.shape().elements() != elements) {
+      throw new IllegalArgumentException(
+          name + " must be contiguous F32[" + elements + "] or null, not " + tensor);
+    }
+  }
+
+  /**
+   * A contiguous tensor whose bytes a host segment covers.
+   *
+   * @throws IllegalArgumentException naming both sizes
+   */
+  public static void requireTransfer(String what, long hostBytes, Tensor tensor) {
+    if (!tensor.isContiguous() || tensor.byteSize() != hostBytes) {
+      throw new IllegalArgumentException(
+          "cannot " + what + " between " + hostBytes + " bytes of host memory and "
+              + (tensor.isContiguous() ? "" : "a strided view ") + tensor + " of "
+              + tensor.byteSize() + " bytes");
+    }
+  }
+
+  /**
+   * A contiguous F32 tensor [&gt;= rows, heads, headDim].
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requireHeads(String name, Tensor tensor, int rows, int headDim) {
+    boolean fits =
+        tensor.dtype() == DType.F32
+            && tensor.isContiguous()
+            && tensor.shape().rank() == 3
+            && rows >= 0
+            && tensor.extent(0) >= rows
+            && tensor.extent(2) == headDim;
+    if (!fits) {
+      throw new IllegalArgumentException(
+          name + " must be contiguous F32 [>= " + rows + ", heads, " + headDim + "], not "
+              + (tensor.isContiguous() ? "" : "a strided view ") + tensor);
+    }
+  }
+
+  /**
+   * Arguments of {@link ElementwiseKernel#run}.
+   *
+   * @throws IllegalArgumentException naming the operation and what does not fit it
+   */
+  public static void requireElementwise(
+      ElementwiseKernel.Operation operation, Tensor x, Tensor y, long elements) {
+    requireFloats("x", x, elements);
+    boolean binary =
+        operation == ElementwiseKernel.Operation.ADD
+            || operation == ElementwiseKernel.Operation.MULTIPLY;
+    if (binary != (y != null)) {
+      throw new IllegalArgumentException(
+          operation + (binary ? " needs a second tensor y" : " takes a scalar; pass y = null, not " + y));
+    }
+    if (binary) {
+      requireFloats("y", y, elements);
+    }
+  }
+
+  /**
+   * Arguments of {@link EmbeddingKernel#run}.
+   *
+   * @throws IllegalArgumentException naming the tensor or the id that does not fit
+   */
+  public static void requireEmbedding(Tensor table, int[] ids, int rows, Tensor out) {
+    requireMatrix("table", table);
+    requireRows("out", out, rows, table.extent(1));
+    if (rows > ids.length) {
+      throw new IllegalArgumentException(ids.length + " ids do not give " + rows + " rows");
+    }
+    for (int i = 0; i < rows; i++) {
+      if (ids[i] < 0 || ids[i] >= table.extent(0)) {
+        throw new IllegalArgumentException(
+            "token id " + ids[i] + " is outside the vocabulary 0.." + (table.extent(0) - 1));
+      }
+    }
+  }
+
+  /**
+   * Weights and biases of {@link MatmulKernel#plan}.
+   *
+   * @throws IllegalArgumentException naming the tensors that do not fit together
+   */
+  public static void requireWeights(List<Tensor> weights, List<Tensor> biases) {
+    if (weights.isEmpty() || biases != null && biases.size() != weights.size()) {
+      throw new IllegalArgumentException(
+          weights.size() + " weights with " + (biases == null ? "no" : "" + biases.size())
+              + " biases; give at least one weight and as many biases, or null");
+    }
+    for (int i = 0; i < weights.size(); i++) {
+      Tensor weight = weights.get(i);
+      requireMatrix("weight " + i, weight);
+      if (weight.extent(1) != weights.getFirst().extent(1)) {
+        throw new IllegalArgumentException(
+            "weights " + weights.getFirst() + " and " + weight + " do not share their inputs");
+      }
+      requireVectorOrNull("bias " + i, biases == null ? null : biases.get(i), weight.extent(0));
+    }
+  }
+
+  /**
+   * Arguments of {@link MatmulKernel.MatmulPlan#run}.
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requireMatmul(List<Tensor> weights, Tensor x, int rows, Tensor[] outputs) {
+    requireRows("x", x, rows, weights.getFirst().extent(1));
+    if (outputs.length != weights.size()) {
+      throw new IllegalArgumentException(
+          outputs.length + " outputs for " + weights.size() + " weights");
+    }
+    for (int i = 0; i < outputs.length; i++) {
+      requireRows("output " + i, outputs[i], rows, weights.get(i).extent(0));
+    }
+  }
+
+  /**
+   * Arguments of {@link KvWriteKernel#write}.
+   *
+   * @throws IllegalArgumentException naming the range or tensor that does not fit
+   */
+  public static void requireKvWrite(
+      Tensor k, Tensor v, int row, int count, int kvHead, KvPage page, int slot) {
+    if (row < 0 || count < 0 || slot < 0 || slot > page.capacity() - count) {
+      throw new IllegalArgumentException(
+          "rows [" + row + ", " + ((long) row + count) + ") do not fit slots [" + slot + ", "
+              + ((long) slot + count) + ") of a page of " + page.capacity());
+    }
+    int rows = Math.addExact(row, count);
+    requireHeads("k", k, rows, page.keyDim());
+    requireHeads("v", v, rows, page.valueDim());
+    if (kvHead < 0 || kvHead >= k.extent(1) || k.extent(1) != v.extent(1)) {
+      throw new IllegalArgumentException(
+          "KV head " + kvHead + " is not in both k " + k + " and v " + v);
+    }
+  }
+
+  private static void requireMatrix(String name, Tensor tensor) {
+    boolean fits =
+        tensor.shape().rank() == 2 && (tensor.stride(1) == 1 || tensor.extent(1) == 1);
+    if (!fits) {
+      throw new IllegalArgumentException(name + " must be a matrix of contiguous rows, not " + tensor);
+    }
+  }
+
+  private static boolean endsWith(Tensor tensor, long width) {
+    long product = 1;
+    for (int i = tensor.shape().rank() - 1; i >= 0 && product < width; i--) {
+      product *= tensor.extent(i);
+    }
+    return product == width;
+  }
+}
