@@ -1,5 +1,6 @@
 /** Model files, tokenizers, architectures and generation. */
 module io.attention4j.llm {
+  requires ai.djl.tokenizers;
   requires com.fasterxml.jackson.core;
   requires transitive com.fasterxml.jackson.databind;
   requires transitive io.attention4j.engine;

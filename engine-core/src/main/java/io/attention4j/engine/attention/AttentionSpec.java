@@ -13,8 +13,8 @@ import java.util.Objects;
  * out_i   = sum_j weight(i,j) v_j;   lse_i = ln sum_j exp x(i,j) (natural log)
  * </pre>
  *
- * A row without a visible key gives out = 0 and lse = -inf (or the sink's logit), never NaN. A score
- * of -inf hides the key: its weight is 0 whatever the normaliser.
+ * A row without a visible key gives out = 0 and lse = -inf (or the sink's logit), never NaN. A
+ * score of -inf hides the key: its weight is 0 whatever the normaliser.
  *
  * @param queryHeads query heads, a multiple of kvHeads
  * @param kvHeads KV heads

@@ -105,8 +105,10 @@ public final class HuggingFaceFolder implements AutoCloseable {
       JsonLocation location = malformed.getLocation(); // null for a key that occurs twice
       throw new ModelFormatException(
           file,
-          "the JSON is malformed" + (location == null ? "" : " at line " + location.getLineNr())
-              + ": the parser says " + quote(malformed.getOriginalMessage()),
+          "the JSON is malformed"
+              + (location == null ? "" : " at line " + location.getLineNr())
+              + ": the parser says "
+              + quote(malformed.getOriginalMessage()),
           "download the file again",
           malformed);
     }

@@ -4,7 +4,8 @@ import java.nio.charset.StandardCharsets;
 
 /**
  * The printable stand-ins of bytes in a byte-level BPE vocabulary: printable Latin-1 characters
- * stand for themselves, the other bytes, in ascending order, for U+0100 and the characters after it.
+ * stand for themselves, the other bytes, in ascending order, for U+0100 and the characters after
+ * it.
  *
  * @see <a href="https://github.com/openai/gpt-2/blob/master/src/encoder.py">GPT-2, bytes_to_unicode
  *     </a>

@@ -190,7 +190,12 @@ final class GgufVocabulary {
     }
     if (id.getAsLong() < 0 || id.getAsLong() >= tokens.length) {
       throw bad(
-          key + " is " + id.getAsLong() + ", outside the vocabulary of " + tokens.length + " tokens");
+          key
+              + " is "
+              + id.getAsLong()
+              + ", outside the vocabulary of "
+              + tokens.length
+              + " tokens");
     }
     return OptionalInt.of((int) id.getAsLong());
   }
@@ -246,8 +251,7 @@ final class GgufVocabulary {
 
   private void requireLength(int length, String name) {
     if (length != tokens.length) {
-      throw bad(
-          KEYS + name + " has " + length + " entries for " + tokens.length + " tokens");
+      throw bad(KEYS + name + " has " + length + " entries for " + tokens.length + " tokens");
     }
   }
 }

@@ -22,8 +22,8 @@ import java.util.Set;
 
 /**
  * The tokenizer files of a Hugging Face folder: {@code tokenizer.json}, which must be there, and
- * {@code tokenizer_config.json}, {@code special_tokens_map.json}, {@code generation_config.json} and
- * {@code config.json}, which may be.
+ * {@code tokenizer_config.json}, {@code special_tokens_map.json}, {@code generation_config.json}
+ * and {@code config.json}, which may be.
  */
 final class HuggingFaceFiles {
   private static final ObjectMapper MAPPER = new ObjectMapper();

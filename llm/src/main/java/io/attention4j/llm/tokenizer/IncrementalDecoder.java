@@ -6,8 +6,8 @@ package io.attention4j.llm.tokenizer;
  * <p>A character whose bytes are spread over several tokens appears with the token that completes
  * it; bytes that cannot become a character appear as U+FFFD. Special tokens give no text. The
  * results of {@link #accept} followed by {@link #finish} concatenate to {@link
- * Tokenizer#decode(int[])} of the same ids. One decoder serves one sequence and one thread; it stays
- * usable after its tokenizer is closed.
+ * Tokenizer#decode(int[])} of the same ids. One decoder serves one sequence and one thread; it
+ * stays usable after its tokenizer is closed.
  */
 public final class IncrementalDecoder {
   private final Vocabulary vocabulary;

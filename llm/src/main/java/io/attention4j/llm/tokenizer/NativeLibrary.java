@@ -21,8 +21,7 @@ import java.util.Properties;
  * log line.
  */
 final class NativeLibrary {
-  private static final String PLATFORMS =
-      "linux-x86_64, linux-aarch64, osx-aarch64 and win-x86_64";
+  private static final String PLATFORMS = "linux-x86_64, linux-aarch64, osx-aarch64 and win-x86_64";
 
   private static boolean loaded;
 

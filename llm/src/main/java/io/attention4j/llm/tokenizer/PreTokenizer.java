@@ -39,9 +39,7 @@ record PreTokenizer(List<String> patterns, boolean ignoreMerges, boolean addsBos
     PreTokenizer digitsApart = plain("\\p{N}", GPT2);
     PreTokenizer llama3 = new PreTokenizer(List.of(LLAMA3), true, true);
     PreTokenizer qwen2 = plain(QWEN2);
-    name(
-        plain("[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"),
-        "default");
+    name(plain("[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]"), "default");
     name(gpt2, "gpt-2", "phi-2", "mpt", "olmo", "jais", "exaone4", "a.x-4.0", "mellum", "trillion");
     name(llama3, "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "lfm2", "pixtral");
     name(plain(LLAMA3), "dbrx", "smaug-bpe", "glm4", "chatglm-bpe");
@@ -77,8 +75,17 @@ record PreTokenizer(List<String> patterns, boolean ignoreMerges, boolean addsBos
     name(
         new PreTokenizer(
             List.of(
-                BEFORE_WORD + UPPER + "*" + LOWER + "+"
-                    + "|" + BEFORE_WORD + UPPER + "+" + LOWER + "*"
+                BEFORE_WORD
+                    + UPPER
+                    + "*"
+                    + LOWER
+                    + "+"
+                    + "|"
+                    + BEFORE_WORD
+                    + UPPER
+                    + "+"
+                    + LOWER
+                    + "*"
                     + "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*"
                     + SPACES),
             true,
@@ -86,8 +93,21 @@ record PreTokenizer(List<String> patterns, boolean ignoreMerges, boolean addsBos
         "tekken");
     name(
         plain(
-            BEFORE_WORD + UPPER + "*" + LOWER + "+" + CONTRACTION + "?"
-                + "|" + BEFORE_WORD + UPPER + "+" + LOWER + "*" + CONTRACTION + "?"
+            BEFORE_WORD
+                + UPPER
+                + "*"
+                + LOWER
+                + "+"
+                + CONTRACTION
+                + "?"
+                + "|"
+                + BEFORE_WORD
+                + UPPER
+                + "+"
+                + LOWER
+                + "*"
+                + CONTRACTION
+                + "?"
                 + "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*"
                 + SPACES),
         "gpt-4o",
@@ -118,8 +138,8 @@ record PreTokenizer(List<String> patterns, boolean ignoreMerges, boolean addsBos
               + name
               + "' in tokenizer.ggml.pre; known ones are "
               + String.join(", ", BY_NAME.keySet())
-              + "; the model's Hugging Face folder, whose tokenizer.json spells the rule out, can be"
-              + " used instead.");
+              + "; the model's Hugging Face folder, whose tokenizer.json spells the rule out, can"
+              + " be used instead.");
     }
     return found;
   }

@@ -13,7 +13,8 @@ import java.util.Map;
  * cut it into two tokens. Cuts of one token are ordered by the ids of their parts, as Hugging
  * Face's converter does.
  *
- * @see <a href="https://github.com/google/sentencepiece/blob/master/src/bpe_model.cc">SentencePiece,
+ * @see <a
+ *     href="https://github.com/google/sentencepiece/blob/master/src/bpe_model.cc">SentencePiece,
  *     bpe_model.cc</a>
  */
 final class SentencePieceMerges {

@@ -14,9 +14,9 @@ import java.util.Set;
  *
  * <p>Encoding runs in the native Hugging Face library of DJL; nothing is downloaded or reported.
  * Special and user-defined tokens that a text spells out, such as {@code <|im_end|>}, become their
- * ids, as chat templates need; text from outside that must not have this effect has to be checked by
- * its caller. Text is not changed before encoding beyond what the file asks for; a lone surrogate
- * counts as U+FFFD.
+ * ids, as chat templates need; text from outside that must not have this effect has to be checked
+ * by its caller. Text is not changed before encoding beyond what the file asks for; a lone
+ * surrogate counts as U+FFFD.
  *
  * <p>All methods are safe for several threads. After {@link #close} encoding throws {@link
  * IllegalStateException}; decoding and the accessors go on working.
@@ -75,7 +75,8 @@ public final class Tokenizer implements AutoCloseable {
 
   /**
    * The tokenizer of a Hugging Face folder: its {@code tokenizer.json}, with the roles that {@code
-   * tokenizer_config.json}, {@code special_tokens_map.json} and {@code generation_config.json} name.
+   * tokenizer_config.json}, {@code special_tokens_map.json} and {@code generation_config.json}
+   * name.
    *
    * @throws IOException if a file cannot be read
    * @throws TokenizerException if tokenizer.json is missing or unusable, or the native library

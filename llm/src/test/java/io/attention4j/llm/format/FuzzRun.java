@@ -19,8 +19,7 @@ public final class FuzzRun {
   private static final long MAX_CPU_NANOS = 1_000_000_000L;
   private static final long ALLOCATION_FLOOR = 16L << 20;
   private static final int ALLOCATION_FACTOR = 16;
-  private static final ThreadMXBean THREADS =
-      (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
   private FuzzRun() {}
 

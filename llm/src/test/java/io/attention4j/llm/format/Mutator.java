@@ -8,8 +8,30 @@ import java.util.random.RandomGenerator;
 /** Damages files in ways that parsers get wrong: lengths, counts, splices, cuts. */
 public final class Mutator {
   private static final long[] LONGS = {
-    0, 1, -1, 2, 3, 7, 8, 31, 32, 255, 256, 65535, 65536, 1 << 20, 1L << 31, (1L << 31) - 1,
-    1L << 32, (1L << 32) - 1, 1L << 40, 1L << 60, 1L << 61, 1L << 62, Long.MAX_VALUE, Long.MIN_VALUE,
+    0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    8,
+    31,
+    32,
+    255,
+    256,
+    65535,
+    65536,
+    1 << 20,
+    1L << 31,
+    (1L << 31) - 1,
+    1L << 32,
+    (1L << 32) - 1,
+    1L << 40,
+    1L << 60,
+    1L << 61,
+    1L << 62,
+    Long.MAX_VALUE,
+    Long.MIN_VALUE,
     Long.MAX_VALUE - 31
   };
 
@@ -51,8 +73,10 @@ public final class Mutator {
       }
       case 5 -> bytes = Arrays.copyOf(bytes, at);
       case 6 -> bytes = splice(bytes, at, 0, chunk(bytes)); // inserts a copy of another place
-      case 7 -> bytes = splice(bytes, at, Math.min(random.nextInt(40), bytes.length - at), chunk(bytes));
-      default -> bytes = splice(bytes, at, Math.min(random.nextInt(40), bytes.length - at), digits());
+      case 7 ->
+          bytes = splice(bytes, at, Math.min(random.nextInt(40), bytes.length - at), chunk(bytes));
+      default ->
+          bytes = splice(bytes, at, Math.min(random.nextInt(40), bytes.length - at), digits());
     }
     return bytes;
   }

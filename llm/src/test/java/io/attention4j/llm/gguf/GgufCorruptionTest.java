@@ -66,7 +66,9 @@ class GgufCorruptionTest {
         bad(
             "'k' at byte 52 occurs twice",
             Raw.header(3, 0, 2).string("k").u32(0).u8(1).string("k").u32(0).u8(1).data(64)),
-        bad("general.alignment is 0", Raw.header(3, 0, 1).string("general.alignment").u32(4).u32(0)),
+        bad(
+            "general.alignment is 0",
+            Raw.header(3, 0, 1).string("general.alignment").u32(4).u32(0)),
         bad("not a power", Raw.header(3, 0, 1).string("general.alignment").u32(4).u32(48)),
         bad("not a power", Raw.header(3, 0, 1).string("general.alignment").u32(4).u32(1L << 31)),
         bad("should be an integer", Raw.header(3, 0, 1).string("general.alignment").u32(6).u32(32)),

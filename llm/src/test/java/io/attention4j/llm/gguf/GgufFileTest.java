@@ -44,8 +44,7 @@ class GgufFileTest {
       assertEquals(Shape.of(1, 1, 256), file.tensor("k").shape());
       assertEquals(0, file.tensor("empty").byteSize());
       try (Arena arena = Arena.ofConfined()) {
-        assertEquals(
-            -1, file.tensor("q8").segment().mismatch(TinyGguf.bytes(arena, 136)));
+        assertEquals(-1, file.tensor("q8").segment().mismatch(TinyGguf.bytes(arena, 136)));
       }
       assertTrue(file.find("b").isEmpty());
       assertThrows(UnsupportedOperationException.class, () -> file.names().clear());
@@ -88,7 +87,8 @@ class GgufFileTest {
     try (GgufFile file = GgufFile.open(path)) {
       GgufMetadata metadata = file.metadata();
       assertError("'tiny.flag' should be STRING but is BOOL", () -> metadata.string("tiny.flag"));
-      assertError("'tiny.f32' should be an integer but is FLOAT32", () -> metadata.int32("tiny.f32"));
+      assertError(
+          "'tiny.f32' should be an integer but is FLOAT32", () -> metadata.int32("tiny.f32"));
       assertError("'tiny.i32' should be FLOAT32 but is INT32", () -> metadata.float32("tiny.i32"));
       assertError(
           "'tiny.types' should be an array of STRING but is an array of INT32",
@@ -109,8 +109,7 @@ class GgufFileTest {
     file.close();
     file.close();
     assertThrows(IllegalStateException.class, a::toFloats);
-    assertThrows(
-        IllegalStateException.class, () -> file.metadata().string("general.architecture"));
+    assertThrows(IllegalStateException.class, () -> file.metadata().string("general.architecture"));
   }
 
   @Test
@@ -267,7 +266,8 @@ class GgufFileTest {
     assertThrows(IllegalArgumentException.class, () -> writer.uint16("u", 65536));
     GgufWriter.TensorData none = sink -> {};
     assertThrows(
-        IllegalArgumentException.class, () -> writer.tensor("t", DType.Q8_0, Shape.of(2, 31), none));
+        IllegalArgumentException.class,
+        () -> writer.tensor("t", DType.Q8_0, Shape.of(2, 31), none));
     assertThrows(
         IllegalArgumentException.class,
         () -> writer.tensor("t", DType.F32, Shape.of(1, 1, 1, 1, 1), none));

@@ -83,7 +83,9 @@ class SafetensorsFileTest {
         bad("__metadata__ occurs twice", "{\"__metadata__\":{},\"__metadata__\":{}," + a + "}"),
         bad("the key 'k' twice", "{\"__metadata__\":{\"k\":\"\",\"k\":\"\"}," + a + "}"),
         bad("should be a string", "{\"__metadata__\":{\"k\":1}," + a + "}"),
-        bad("field 'dtype' twice", "{" + a.replace("\"shape\"", "\"dtype\":\"F32\",\"shape\"") + "}"),
+        bad(
+            "field 'dtype' twice",
+            "{" + a.replace("\"shape\"", "\"dtype\":\"F32\",\"shape\"") + "}"),
         bad("unknown field 'x'", "{" + a.replace("\"shape\"", "\"x\":1,\"shape\"") + "}"),
         bad("lacks one of", "{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}"),
         bad("lacks one of", "{" + a.replace("[0,8]", "[0]") + "}"),

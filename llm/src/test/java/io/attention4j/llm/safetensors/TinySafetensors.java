@@ -38,7 +38,14 @@ final class TinySafetensors {
 
   /** An entry of a header: an F32 vector. */
   static String vector(String name, int length, int begin) {
-    return "\"" + name + "\":{\"dtype\":\"F32\",\"shape\":[" + length + "],\"data_offsets\":["
-        + begin + "," + (begin + 4 * length) + "]}";
+    return "\""
+        + name
+        + "\":{\"dtype\":\"F32\",\"shape\":["
+        + length
+        + "],\"data_offsets\":["
+        + begin
+        + ","
+        + (begin + 4 * length)
+        + "]}";
   }
 }

@@ -129,8 +129,7 @@ class TokenizerTest {
   @Test
   void loneSurrogatesSpoilNothingElse() {
     try (Tokenizer tokenizer = Tokenizer.fromGguf(bytes())) {
-      assertEquals(
-          "a\uFFFD😀\uFFFDb", tokenizer.decode(tokenizer.encode("a\uD83D😀\uDE00b")));
+      assertEquals("a\uFFFD😀\uFFFDb", tokenizer.decode(tokenizer.encode("a\uD83D😀\uDE00b")));
       assertEquals("\uFFFD", tokenizer.decode(tokenizer.encode("\uD83D")));
     }
   }
@@ -155,7 +154,9 @@ class TokenizerTest {
                   "<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>", "  ",
                   "▁▁▁", "a", "b", "▁", "ab", "▁ab", "<unused0>"
                 })
-            .with("tokenizer.ggml.scores", new float[] {0, 0, 0, 0, 0, 0, 0, 0, -9, -9, -9, -1, -2, 0})
+            .with(
+                "tokenizer.ggml.scores",
+                new float[] {0, 0, 0, 0, 0, 0, 0, 0, -9, -9, -9, -1, -2, 0})
             .with("tokenizer.ggml.token_type", new int[] {3, 3, 3, 2, 3, 3, 4, 4, 1, 1, 1, 1, 1, 5})
             .with("tokenizer.ggml.bos_token_id", 2)
             .with("tokenizer.ggml.eos_token_id", 1)
@@ -163,7 +164,8 @@ class TokenizerTest {
     try (Tokenizer tokenizer = Tokenizer.fromGguf(gemma)) {
       assertArrayEquals(new int[] {11, 12}, tokenizer.encode("ab ab"));
       assertArrayEquals(new int[] {2, 11}, tokenizer.encodeWithSpecialTokens("ab"));
-      assertArrayEquals(new int[] {4, 12, 5, 11}, tokenizer.encode("<start_of_turn> ab<end_of_turn>ab"));
+      assertArrayEquals(
+          new int[] {4, 12, 5, 11}, tokenizer.encode("<start_of_turn> ab<end_of_turn>ab"));
       assertArrayEquals(new int[] {11, 6, 11, 7, 11}, tokenizer.encode("ab  ab   ab"));
       assertEquals("ab  ab   ab", tokenizer.decode(new int[] {11, 6, 11, 7, 11}));
       assertEquals(" ab", tokenizer.decode(new int[] {2, 12, 13, 5}));
@@ -179,7 +181,8 @@ class TokenizerTest {
         new MapMetadata("phi", new HashMap<>())
             .with("general.architecture", "phi3")
             .with("tokenizer.ggml.model", "llama")
-            .with("tokenizer.ggml.tokens", new String[] {"<s>", "<|user|>", "▁", "a", "▁a", "<0x0A>"})
+            .with(
+                "tokenizer.ggml.tokens", new String[] {"<s>", "<|user|>", "▁", "a", "▁a", "<0x0A>"})
             .with("tokenizer.ggml.scores", new float[] {0, 0, -3, -3, -1, 0})
             .with("tokenizer.ggml.token_type", new int[] {3, 3, 1, 1, 1, 6});
     try (Tokenizer tokenizer = Tokenizer.fromGguf(phi)) {
@@ -191,8 +194,18 @@ class TokenizerTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "default", "gpt-2", "llama-bpe", "dbrx", "qwen2", "qwen35", "smollm", "falcon",
-        "deepseek-coder", "deepseek-v3", "tekken", "gpt-4o"
+        "default",
+        "gpt-2",
+        "llama-bpe",
+        "dbrx",
+        "qwen2",
+        "qwen35",
+        "smollm",
+        "falcon",
+        "deepseek-coder",
+        "deepseek-v3",
+        "tekken",
+        "gpt-4o"
       })
   void everyPreTokenizerCompilesAndLosesNothing(String pre) {
     try (Tokenizer tokenizer = Tokenizer.fromGguf(bytes().with("tokenizer.ggml.pre", pre))) {
@@ -216,7 +229,8 @@ class TokenizerTest {
     MapMetadata piece = small().with("tokenizer.ggml.model", "llama");
     refused(piece, "scores is missing");
     refused(piece.with("tokenizer.ggml.scores", new float[5]), "5 entries for 4 tokens");
-    refused(piece.with("tokenizer.ggml.scores", new float[] {0, 0, Float.NaN, 0}), "NaN", "token 2");
+    refused(
+        piece.with("tokenizer.ggml.scores", new float[] {0, 0, Float.NaN, 0}), "NaN", "token 2");
   }
 
   @Test
@@ -243,8 +257,7 @@ class TokenizerTest {
   @Test
   void nativeLibraryThatCannotBeUnpackedGetsOneSentence(@TempDir Path folder) throws Exception {
     TokenizerException platform =
-        assertThrows(
-            TokenizerException.class, () -> NativeLibrary.unpack("plan9-mips", folder));
+        assertThrows(TokenizerException.class, () -> NativeLibrary.unpack("plan9-mips", folder));
     assertTrue(platform.getMessage().contains("plan9-mips"), platform.getMessage());
     assertTrue(platform.getMessage().contains("linux-x86_64"), platform.getMessage());
     Path occupied = Files.createFile(folder.resolve("file"));
