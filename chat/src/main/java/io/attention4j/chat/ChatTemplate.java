@@ -8,12 +8,11 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A model's chat template: turns a conversation into the text the model was trained to continue,
- * as Hugging Face transformers' {@code apply_chat_template} does. Immutable; safe from many
- * threads.
+ * A model's chat template: turns a conversation into the text the model was trained to continue, as
+ * Hugging Face transformers' {@code apply_chat_template} does. Immutable; safe from many threads.
  *
- * <p>A template comes with a model file, so it is not trusted: it reaches nothing but the values
- * it is given, and ends with an error when it works or nests too much (docs/chat.md).
+ * <p>A template comes with a model file, so it is not trusted: it reaches nothing but the values it
+ * is given, and ends with an error when it works or nests too much (docs/chat.md).
  *
  * @see <a href="https://huggingface.co/docs/transformers/chat_templating">Chat templates</a>
  */
@@ -54,8 +53,8 @@ public final class ChatTemplate {
   }
 
   /**
-   * Renders a conversation that is given as JSON values, for example OpenAI's: content in parts
-   * and whatever else the template knows go through as they are.
+   * Renders a conversation that is given as JSON values, for example OpenAI's: content in parts and
+   * whatever else the template knows go through as they are.
    *
    * @throws ChatTemplateException if the template fails or refuses the conversation, or a value is
    *     no JSON value

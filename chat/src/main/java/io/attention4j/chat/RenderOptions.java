@@ -11,8 +11,8 @@ import java.util.Objects;
  * What a template is rendered with besides the messages.
  *
  * @param addGenerationPrompt ends the text with what opens the assistant's next message
- * @param tools functions on offer, as JSON values: OpenAI's {@code {"type": "function",
- *     "function": {...}}}; empty for none
+ * @param tools functions on offer, as JSON values: OpenAI's {@code {"type": "function", "function":
+ *     {...}}}; empty for none
  * @param clock what {@code strftime_now} tells; its zone counts
  * @param variables more variables for the template, for example {@code enable_thinking}: null,
  *     text, booleans, numbers, lists and maps. They replace those of the same name

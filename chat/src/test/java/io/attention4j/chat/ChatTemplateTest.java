@@ -74,9 +74,7 @@ class ChatTemplateTest {
         IntStream.range(0, 500)
             .parallel()
             .mapToObj(
-                i ->
-                    template.render(
-                        List.of(ChatMessage.user("m" + i)), RenderOptions.defaults()))
+                i -> template.render(List.of(ChatMessage.user("m" + i)), RenderOptions.defaults()))
             .toList();
     for (int i = 0; i < texts.size(); i++) {
       assertEquals("m" + i, texts.get(i));

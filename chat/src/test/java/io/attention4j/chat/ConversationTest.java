@@ -93,7 +93,8 @@ class ConversationTest {
       text = template.renderMaps(conversation.messages(), options);
     } catch (ChatTemplateException e) {
       assertTrue(expected.startsWith("error: "), e.getMessage());
-      assertTrue(e.getMessage().matches("The chat template failed at line \\d+: .+\\."), e.getMessage());
+      assertTrue(
+          e.getMessage().matches("The chat template failed at line \\d+: .+\\."), e.getMessage());
       if (expected.startsWith("error: TemplateError: ")) {
         String message = expected.substring("error: TemplateError: ".length());
         assertTrue(e.getMessage().contains(message), e.getMessage());

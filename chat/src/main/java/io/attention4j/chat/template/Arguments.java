@@ -62,7 +62,7 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
   }
 
   Arguments skip(int count) {
-    return new Arguments(positional.subList(Math.min(count, positional.size()), positional.size()),
-        named);
+    return new Arguments(
+        positional.subList(Math.min(count, positional.size()), positional.size()), named);
   }
 }

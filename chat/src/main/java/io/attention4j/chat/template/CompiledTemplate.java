@@ -35,10 +35,7 @@ public final class CompiledTemplate {
   public CompiledTemplate(String source) {
     if (source.length() > MAX_SOURCE_CHARS) {
       throw new TemplateException(
-          "it has "
-              + source.length()
-              + " characters; templates have at most "
-              + MAX_SOURCE_CHARS);
+          "it has " + source.length() + " characters; templates have at most " + MAX_SOURCE_CHARS);
     }
     String numbered = number(Lexer.segments(source));
     nodes = Engine.parse(numbered, index -> parts.get(index).line());

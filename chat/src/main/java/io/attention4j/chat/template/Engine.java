@@ -52,7 +52,8 @@ final class Engine {
       // Jinjava's position counts in the numbered template; the number inside leads to our line.
       int start = Math.max(0, Math.min(numbered.length(), error.getStartPosition() - 2));
       Matcher number = NUMBER.matcher(numbered);
-      String where = number.find(start) ? lineOf.applyAsInt(Integer.parseInt(number.group())) + "" : "?";
+      String where =
+          number.find(start) ? lineOf.applyAsInt(Integer.parseInt(number.group())) + "" : "?";
       throw new TemplateException("line " + where + ": " + error.getMessage());
     }
     return root.getChildren();

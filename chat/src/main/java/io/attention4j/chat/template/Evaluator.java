@@ -40,8 +40,7 @@ final class Evaluator {
                   filter.base() == null ? run.blockBody() : evaluate(filter.base()),
                   arguments(filter.arguments()));
           case Expression.Test test ->
-              Tests.apply(
-                  run, test.name(), evaluate(test.base()), arguments(test.arguments()));
+              Tests.apply(run, test.name(), evaluate(test.base()), arguments(test.arguments()));
           case Expression.Not not -> !truth(not.operand());
           case Expression.Negate negate -> negate(evaluate(negate.operand()));
           case Expression.Plus plus -> plus(evaluate(plus.operand()));
@@ -81,8 +80,7 @@ final class Evaluator {
   private Map<Object, Object> map(Expression.MapDisplay display) {
     Map<Object, Object> map = new LinkedHashMap<>();
     for (int i = 0; i < display.keys().size(); i++) {
-      map.put(
-          Values.key(evaluate(display.keys().get(i))), evaluate(display.values().get(i)));
+      map.put(Values.key(evaluate(display.keys().get(i))), evaluate(display.values().get(i)));
     }
     return map;
   }
@@ -281,7 +279,8 @@ final class Evaluator {
       return repeats(a, b) ? repeat(a, b) : repeat(b, a);
     } else if (operator.equals("%") && a instanceof String pattern) {
       return run.charge(
-          Formats.percent(run, pattern, b instanceof Tuple ? (List<?>) b : Collections.singletonList(b)));
+          Formats.percent(
+              run, pattern, b instanceof Tuple ? (List<?>) b : Collections.singletonList(b)));
     }
     if (!Values.isNumber(a) || !Values.isNumber(b)) {
       throw new TemplateException(

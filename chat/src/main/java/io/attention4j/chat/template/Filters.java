@@ -15,10 +15,36 @@ import java.util.Set;
 final class Filters {
   private static final Set<String> NAMES =
       Set.of(
-          "trim", "length", "count", "upper", "lower", "title", "capitalize", "default", "d",
-          "replace", "string", "int", "float", "round", "abs", "tojson", "items", "dictsort",
-          "escape", "e", "forceescape", "safe", "indent", "center", "wordcount", "format", "attr",
-          "urlencode", "truncate", "pprint");
+          "trim",
+          "length",
+          "count",
+          "upper",
+          "lower",
+          "title",
+          "capitalize",
+          "default",
+          "d",
+          "replace",
+          "string",
+          "int",
+          "float",
+          "round",
+          "abs",
+          "tojson",
+          "items",
+          "dictsort",
+          "escape",
+          "e",
+          "forceescape",
+          "safe",
+          "indent",
+          "center",
+          "wordcount",
+          "format",
+          "attr",
+          "urlencode",
+          "truncate",
+          "pprint");
 
   private Filters() {}
 
@@ -62,8 +88,7 @@ final class Filters {
                 || Values.truth(arguments.get(1, "boolean", false)) && !Values.truth(value);
         yield missing ? arguments.get(0, "default_value", "") : value;
       }
-      case "replace" ->
-          Methods.call(run, Values.str(run, value), "replace", arguments);
+      case "replace" -> Methods.call(run, Values.str(run, value), "replace", arguments);
       case "string", "safe", "pprint" ->
           name.equals("pprint") ? Values.repr(run, value) : Values.str(run, value);
       case "int" -> integer(value, arguments.only(name, "default", "base").get(0, "default", 0L));
@@ -264,8 +289,7 @@ final class Filters {
     if (Strings.length(text) <= length + leeway) {
       return text;
     }
-    String cut =
-        text.substring(0, text.offsetByCodePoints(0, (int) length - Strings.length(end)));
+    String cut = text.substring(0, text.offsetByCodePoints(0, (int) length - Strings.length(end)));
     int space = killWords ? -1 : cut.lastIndexOf(' ');
     return (space < 0 ? cut : cut.substring(0, space)) + end;
   }

@@ -83,7 +83,8 @@ final class Formats {
         out.append(matcher.group().charAt(0));
         continue;
       }
-      boolean index = name.isEmpty() || name.length() < 9 && name.chars().allMatch(Character::isDigit);
+      boolean index =
+          name.isEmpty() || name.length() < 9 && name.chars().allMatch(Character::isDigit);
       int position = !index ? -1 : name.isEmpty() ? next++ : Integer.parseInt(name);
       Object value =
           index

@@ -166,8 +166,7 @@ final class Functions {
             case '%' -> "'%'";
             case 'n' -> "'\n'";
             case 't' -> "'\t'";
-            default ->
-                throw new TemplateException("strftime_now does not know '%" + code + "'");
+            default -> throw new TemplateException("strftime_now does not know '%" + code + "'");
           };
       String text = DateTimeFormatter.ofPattern(pattern, Locale.US).format(time);
       out.append(unpadded ? text.replaceFirst("^0+(?=\\d)", "") : text);

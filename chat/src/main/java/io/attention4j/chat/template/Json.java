@@ -21,7 +21,12 @@ final class Json {
   private final StringBuilder out = new StringBuilder();
 
   private Json(
-      Run run, boolean ascii, String indent, String itemSeparator, String keySeparator, boolean sortKeys) {
+      Run run,
+      boolean ascii,
+      String indent,
+      String itemSeparator,
+      String keySeparator,
+      boolean sortKeys) {
     this.run = run;
     this.ascii = ascii;
     this.indent = indent;
@@ -102,7 +107,8 @@ final class Json {
     List<Map.Entry<?, ?>> entries = new ArrayList<>(map.entrySet());
     if (sortKeys) {
       entries.sort(
-          Comparator.comparing((Map.Entry<?, ?> entry) -> entry.getKey(), (a, b) -> Values.compare(run, a, b)));
+          Comparator.comparing(
+              (Map.Entry<?, ?> entry) -> entry.getKey(), (a, b) -> Values.compare(run, a, b)));
     }
     return entries;
   }

@@ -6,8 +6,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Cuts a template into segments by the rules of Jinja2's lexer with trim_blocks and
- * lstrip_blocks on and keep_trailing_newline off, as Hugging Face sets them.
+ * Cuts a template into segments by the rules of Jinja2's lexer with trim_blocks and lstrip_blocks
+ * on and keep_trailing_newline off, as Hugging Face sets them.
  */
 final class Lexer {
   private static final Pattern NUMBER =
@@ -17,8 +17,8 @@ final class Lexer {
       Pattern.compile("\\{%(?<sign>[-+]?)\\s*endraw\\s*(\\+%\\}|-%\\}\\s*|%\\}\\n?)");
   private static final List<String> OPERATORS =
       List.of(
-          "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")",
-          "{", "}", ">", "<", "=", ".", ":", "|", ",", ";");
+          "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{",
+          "}", ">", "<", "=", ".", ":", "|", ",", ";");
 
   private final String source;
   private final List<Segment> segments = new ArrayList<>();
@@ -118,7 +118,8 @@ final class Lexer {
     lineStarting = source.charAt(contentStart - 1) == '\n';
     text(
         strip(
-            source.substring(contentStart, end.start()), sign.isEmpty() ? 0 : sign.charAt(0),
+            source.substring(contentStart, end.start()),
+            sign.isEmpty() ? 0 : sign.charAt(0),
             true));
     at = end.end();
   }

@@ -33,7 +33,8 @@ final class Loop {
       // Jinja2 counts recursive loops alone, which are not supported.
       case "depth" -> 1L;
       case "depth0" -> 0L;
-      case "previtem" -> index > 0 ? items.get(index - 1) : new Undefined("there is no previous item");
+      case "previtem" ->
+          index > 0 ? items.get(index - 1) : new Undefined("there is no previous item");
       case "nextitem" ->
           index + 1 < items.size() ? items.get(index + 1) : new Undefined("there is no next item");
       case "cycle" ->

@@ -12,11 +12,43 @@ import java.util.function.IntPredicate;
 final class Methods {
   private static final Set<String> TEXT =
       Set.of(
-          "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "startswith", "endswith",
-          "replace", "upper", "lower", "title", "capitalize", "swapcase", "casefold", "find",
-          "rfind", "index", "count", "join", "format", "isdigit", "isalpha", "isalnum", "isspace",
-          "isupper", "islower", "isnumeric", "isdecimal", "removeprefix", "removesuffix",
-          "partition", "rpartition", "center", "ljust", "rjust", "zfill");
+          "strip",
+          "lstrip",
+          "rstrip",
+          "split",
+          "rsplit",
+          "splitlines",
+          "startswith",
+          "endswith",
+          "replace",
+          "upper",
+          "lower",
+          "title",
+          "capitalize",
+          "swapcase",
+          "casefold",
+          "find",
+          "rfind",
+          "index",
+          "count",
+          "join",
+          "format",
+          "isdigit",
+          "isalpha",
+          "isalnum",
+          "isspace",
+          "isupper",
+          "islower",
+          "isnumeric",
+          "isdecimal",
+          "removeprefix",
+          "removesuffix",
+          "partition",
+          "rpartition",
+          "center",
+          "ljust",
+          "rjust",
+          "zfill");
   private static final Set<String> MAP = Set.of("items", "keys", "values", "get", "copy");
   private static final Set<String> LIST = Set.of("index", "count", "copy");
 
@@ -169,10 +201,8 @@ final class Methods {
         yield at < 0 ? triple("", "", text) : around(text, at, separator);
       }
       case "center" -> Strings.center(text, width(arguments, name));
-      case "ljust" ->
-          text + " ".repeat(Math.max(0, width(arguments, name) - Strings.length(text)));
-      case "rjust" ->
-          " ".repeat(Math.max(0, width(arguments, name) - Strings.length(text))) + text;
+      case "ljust" -> text + " ".repeat(Math.max(0, width(arguments, name) - Strings.length(text)));
+      case "rjust" -> " ".repeat(Math.max(0, width(arguments, name) - Strings.length(text))) + text;
       case "zfill" -> {
         String sign = text.startsWith("-") || text.startsWith("+") ? text.substring(0, 1) : "";
         yield sign

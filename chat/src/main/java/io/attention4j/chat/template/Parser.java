@@ -160,9 +160,7 @@ final class Parser {
         at += 2;
         operators.add("not in");
       } else {
-        return operators.isEmpty()
-            ? first
-            : new Expression.Comparison(first, operators, operands);
+        return operators.isEmpty() ? first : new Expression.Comparison(first, operators, operands);
       }
       operands.add(sum());
     }

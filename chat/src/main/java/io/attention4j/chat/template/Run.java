@@ -34,11 +34,7 @@ final class Run {
   private boolean breaking;
   private boolean continuing;
 
-  Run(
-      CompiledTemplate template,
-      JinjavaInterpreter interpreter,
-      Scope scope,
-      ZonedDateTime now) {
+  Run(CompiledTemplate template, JinjavaInterpreter interpreter, Scope scope, ZonedDateTime now) {
     this.template = template;
     this.interpreter = interpreter;
     this.scope = scope;

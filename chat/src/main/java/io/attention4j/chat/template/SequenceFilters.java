@@ -12,8 +12,23 @@ import java.util.Set;
 final class SequenceFilters {
   private static final Set<String> NAMES =
       Set.of(
-          "list", "first", "last", "join", "sort", "reverse", "sum", "max", "min", "unique", "map",
-          "select", "reject", "selectattr", "rejectattr", "groupby", "batch");
+          "list",
+          "first",
+          "last",
+          "join",
+          "sort",
+          "reverse",
+          "sum",
+          "max",
+          "min",
+          "unique",
+          "map",
+          "select",
+          "reject",
+          "selectattr",
+          "rejectattr",
+          "groupby",
+          "batch");
 
   private SequenceFilters() {}
 
@@ -29,8 +44,7 @@ final class SequenceFilters {
     run.charge(items.size() + 1L);
     return switch (name) {
       case "list" -> new ArrayList<Object>(items);
-      case "first" ->
-          items.isEmpty() ? new Undefined("there is no first item") : items.get(0);
+      case "first" -> items.isEmpty() ? new Undefined("there is no first item") : items.get(0);
       case "last" ->
           items.isEmpty() ? new Undefined("there is no last item") : items.get(items.size() - 1);
       case "join" -> {
@@ -46,7 +60,10 @@ final class SequenceFilters {
         arguments.only(name, "reverse", "case_sensitive", "attribute");
         List<Object> sorted = new ArrayList<>(items);
         Comparator<Object> order =
-            order(run, arguments.get(2, "attribute", None.NONE), arguments.get(1, "case_sensitive", false));
+            order(
+                run,
+                arguments.get(2, "attribute", None.NONE),
+                arguments.get(1, "case_sensitive", false));
         sorted.sort(Values.truth(arguments.get(0, "reverse", false)) ? order.reversed() : order);
         yield sorted;
       }
@@ -55,7 +72,10 @@ final class SequenceFilters {
       case "max", "min" -> {
         arguments.only(name, "case_sensitive", "attribute");
         Comparator<Object> order =
-            order(run, arguments.get(1, "attribute", None.NONE), arguments.get(0, "case_sensitive", false));
+            order(
+                run,
+                arguments.get(1, "attribute", None.NONE),
+                arguments.get(0, "case_sensitive", false));
         Object best = null;
         for (Object item : items) {
           int comparison = best == null ? 0 : order.compare(item, best);
@@ -99,7 +119,8 @@ final class SequenceFilters {
       if (value instanceof Undefined) {
         return value;
       }
-      boolean index = !name.isEmpty() && name.length() < 10 && name.chars().allMatch(c -> c >= '0' && c <= '9');
+      boolean index =
+          !name.isEmpty() && name.length() < 10 && name.chars().allMatch(c -> c >= '0' && c <= '9');
       value = run.evaluator().item(value, index ? (Object) Long.parseLong(name) : name);
     }
     return value;
@@ -156,8 +177,7 @@ final class SequenceFilters {
 
   private static List<Object> filter(
       Run run, List<?> items, Arguments arguments, boolean byAttribute, boolean keep) {
-    Object attribute =
-        byAttribute ? arguments.required(0, "attribute", "selectattr") : None.NONE;
+    Object attribute = byAttribute ? arguments.required(0, "attribute", "selectattr") : None.NONE;
     Arguments rest = arguments.skip(byAttribute ? 1 : 0);
     String test =
         rest.positional().isEmpty() ? null : Values.text(rest.positional().get(0), "a test's name");

@@ -42,7 +42,14 @@ final class StatementParser {
         }
         yield new Parsed(name, new Statement.Bare());
       }
-      case "else", "endif", "endfor", "endfilter", "endwith", "break", "continue", "generation",
+      case "else",
+          "endif",
+          "endfor",
+          "endfilter",
+          "endwith",
+          "break",
+          "continue",
+          "generation",
           "endgeneration" ->
           new Parsed(name, new Statement.Bare());
       default ->

@@ -187,7 +187,9 @@ final class Strings {
         .forEach(
             c ->
                 out.appendCodePoint(
-                    Character.isUpperCase(c) ? Character.toLowerCase(c) : Character.toUpperCase(c)));
+                    Character.isUpperCase(c)
+                        ? Character.toLowerCase(c)
+                        : Character.toUpperCase(c)));
     return out.toString();
   }
 

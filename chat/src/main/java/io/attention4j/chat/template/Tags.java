@@ -96,8 +96,7 @@ final class Tags {
   }
 
   private static String condition(Run run, TagNode node) {
-    boolean holds =
-        run.evaluator().truth(((Statement.Condition) statement(run, node)).condition());
+    boolean holds = run.evaluator().truth(((Statement.Condition) statement(run, node)).condition());
     List<Node> branch = new ArrayList<>();
     for (Node child : node.getChildren()) {
       boolean elseIf = isTag(child, "elif");
@@ -239,7 +238,10 @@ final class Tags {
       Object caller = arguments.named().get("caller");
       if (arguments.positional().size() > names.size()) {
         throw new TemplateException(
-            name + " takes at most " + names.size() + " arguments, not "
+            name
+                + " takes at most "
+                + names.size()
+                + " arguments, not "
                 + arguments.positional().size());
       }
       for (String given : arguments.named().keySet()) {

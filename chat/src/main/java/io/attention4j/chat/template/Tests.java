@@ -9,10 +9,44 @@ import java.util.Set;
 final class Tests {
   private static final Set<String> NAMES =
       Set.of(
-          "defined", "undefined", "none", "string", "mapping", "iterable", "sequence", "number",
-          "integer", "float", "boolean", "true", "false", "callable", "odd", "even", "divisibleby",
-          "equalto", "eq", "==", "ne", "!=", "lt", "lessthan", "<", "le", "<=", "gt",
-          "greaterthan", ">", "ge", ">=", "in", "sameas", "lower", "upper", "escaped", "filter",
+          "defined",
+          "undefined",
+          "none",
+          "string",
+          "mapping",
+          "iterable",
+          "sequence",
+          "number",
+          "integer",
+          "float",
+          "boolean",
+          "true",
+          "false",
+          "callable",
+          "odd",
+          "even",
+          "divisibleby",
+          "equalto",
+          "eq",
+          "==",
+          "ne",
+          "!=",
+          "lt",
+          "lessthan",
+          "<",
+          "le",
+          "<=",
+          "gt",
+          "greaterthan",
+          ">",
+          "ge",
+          ">=",
+          "in",
+          "sameas",
+          "lower",
+          "upper",
+          "escaped",
+          "filter",
           "test");
 
   private Tests() {}
@@ -60,7 +94,8 @@ final class Tests {
       case "ne", "!=" -> run.evaluator().compare("!=", value, argument(arguments, name));
       case "lt", "lessthan", "<" -> run.evaluator().compare("<", value, argument(arguments, name));
       case "le", "<=" -> run.evaluator().compare("<=", value, argument(arguments, name));
-      case "gt", "greaterthan", ">" -> run.evaluator().compare(">", value, argument(arguments, name));
+      case "gt", "greaterthan", ">" ->
+          run.evaluator().compare(">", value, argument(arguments, name));
       case "ge", ">=" -> run.evaluator().compare(">=", value, argument(arguments, name));
       case "in" -> run.evaluator().compare("in", value, argument(arguments, name));
       case "sameas" -> {

@@ -91,8 +91,7 @@ final class Values {
     return switch (value) {
       case Long n -> n;
       case Boolean truth -> truth ? 1 : 0;
-      default ->
-          throw new TemplateException(what + " must be an integer, not " + describe(value));
+      default -> throw new TemplateException(what + " must be an integer, not " + describe(value));
     };
   }
 
@@ -199,8 +198,7 @@ final class Values {
       case List<?> list -> list.stream().anyMatch(x -> equal(run, x, item));
       case Map<?, ?> map -> map.containsKey(key(item));
       case Undefined undefined -> false;
-      default ->
-          throw new TemplateException("'in' cannot look into " + describe(container));
+      default -> throw new TemplateException("'in' cannot look into " + describe(container));
     };
   }
 
@@ -344,8 +342,9 @@ final class Values {
     String sign = x < 0 ? "-" : "";
     if (exponent < -4 || exponent >= 16) {
       String fraction = digits.length() > 1 ? "." + digits.substring(1) : "";
-      return String.format("%s%s%se%s%02d", sign, digits.charAt(0), fraction,
-          exponent < 0 ? "-" : "+", Math.abs(exponent));
+      return String.format(
+          "%s%s%se%s%02d",
+          sign, digits.charAt(0), fraction, exponent < 0 ? "-" : "+", Math.abs(exponent));
     }
     String plain = shortest.toPlainString();
     return sign + (plain.indexOf('.') < 0 ? plain + ".0" : plain);

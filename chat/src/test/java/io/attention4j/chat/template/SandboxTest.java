@@ -20,8 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class SandboxTest {
-  private static final ZonedDateTime NOW =
-      ZonedDateTime.of(2025, 7, 4, 9, 5, 6, 0, ZoneOffset.UTC);
+  private static final ZonedDateTime NOW = ZonedDateTime.of(2025, 7, 4, 9, 5, 6, 0, ZoneOffset.UTC);
 
   private static String render(String template, Map<String, Object> variables) {
     return new CompiledTemplate(template).render(variables, NOW);
@@ -32,12 +31,18 @@ class SandboxTest {
   @ValueSource(
       strings = {
         "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
-        "{% set n = namespace(x='xx') %}{% for i in range(99) %}{% set n.x = n.x + n.x %}{% endfor %}",
-        "{% set n = namespace(x=1) %}{% for i in range(90) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}",
-        "{% set n = namespace(x=1) %}{% for i in range(90) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x == n.x | list }}",
-        "{% set n = namespace(x=1) %}{% for i in range(90) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x | tojson }}",
-        "{% set n = namespace(x=(1,)) %}{% for i in range(90) %}{% set n.x = (n.x, n.x) %}{% endfor %}{{ {n.x: 1} }}",
-        "{% set n = namespace(x=1) %}{% for i in range(900) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x }}",
+        "{% set n = namespace(x='xx') %}{% for i in range(99) %}{% set n.x = n.x + n.x %}{% endfor"
+            + " %}",
+        "{% set n = namespace(x=1) %}{% for i in range(90) %}{% set n.x = [n.x, n.x] %}{% endfor"
+            + " %}{{ n.x }}",
+        "{% set n = namespace(x=1) %}{% for i in range(90) %}{% set n.x = [n.x, n.x] %}{% endfor"
+            + " %}{{ n.x == n.x | list }}",
+        "{% set n = namespace(x=1) %}{% for i in range(90) %}{% set n.x = [n.x, n.x] %}{% endfor"
+            + " %}{{ n.x | tojson }}",
+        "{% set n = namespace(x=(1,)) %}{% for i in range(90) %}{% set n.x = (n.x, n.x) %}{% endfor"
+            + " %}{{ {n.x: 1} }}",
+        "{% set n = namespace(x=1) %}{% for i in range(900) %}{% set n.x = [n.x] %}{% endfor %}{{"
+            + " n.x }}",
         "{{ 'x' * 10000000000 }}",
         "{{ [1] * 10000000000 }}",
         "{{ 'x' | center(1000000000) }}",
@@ -45,7 +50,8 @@ class SandboxTest {
         "{{ 'x' | indent(2147483647, true) }}",
         "{{ ('x' * 1000000).replace('', 'y' * 1000000) }}",
         "{{ ('y' * 1000000).join('x' * 1000000) }}",
-        "{{ range(100000) | batch(1, 'x') | list }}{{ [1] | batch(99999999999, 'x') | list * 99999 }}",
+        "{{ range(100000) | batch(1, 'x') | list }}{{ [1] | batch(99999999999, 'x') | list * 99999"
+            + " }}",
         "{{ 2 ** 99999 }}",
         "{{ 9223372036854775807 + 1 }}",
         "{{ '%999999999d' % 1 }}",
@@ -58,12 +64,14 @@ class SandboxTest {
         "{% set s = 'x' * 1000000 %}{% for i in range(100000) %}{{ s == s ~ '' }}{% endfor %}",
         "{% set s = 'x' * 1000000 %}{% for i in range(100000) %}{{ s[0] }}{% endfor %}",
         "{% set s = 'x' * 1000000 %}{% for i in range(100000) %}{{ s | length }}{% endfor %}",
-        "{% set s = 'x' * 1000000 %}{% for i in range(100000) %}{{ s.startswith('y') }}{% endfor %}",
+        "{% set s = 'x' * 1000000 %}{% for i in range(100000) %}{{ s.startswith('y') }}{% endfor"
+            + " %}",
         "{% set s = 'x' * 1000000 %}{% for i in range(100000) %}{{ s is lower }}{% endfor %}",
         "{% set s = ' ' * 1000000 %}{% for i in range(100000) %}{{ s | trim }}{% endfor %}",
         "{% set s = 'x' * 1000000 %}{% for i in range(100000) %}{{ s | int }}{% endfor %}",
         "{% set s = 'x ' * 1000000 %}{% for i in range(100000) %}{{ s | wordcount }}{% endfor %}",
-        "{% set m = dict(x=range(100000)) %}{% for i in range(100000) %}{% set y = dict(m, z=m.x | list) %}{% endfor %}",
+        "{% set m = dict(x=range(100000)) %}{% for i in range(100000) %}{% set y = dict(m, z=m.x |"
+            + " list) %}{% endfor %}",
         "{{ 'x'.getClass() }}",
         "{{ ''.__class__.__mro__ }}",
         "{{ messages.class.forName('java.lang.Runtime') }}",

@@ -17,8 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Small templates against what jinja2 3.1 gave (src/test/python/render_expected.py). */
 class SnippetTest {
-  private static final ZonedDateTime NOW =
-      ZonedDateTime.of(2025, 7, 4, 9, 5, 6, 0, ZoneOffset.UTC);
+  private static final ZonedDateTime NOW = ZonedDateTime.of(2025, 7, 4, 9, 5, 6, 0, ZoneOffset.UTC);
 
   record Snippet(String template, Map<String, Object> variables, String expected, String error) {
     @Override
@@ -28,7 +27,8 @@ class SnippetTest {
   }
 
   static Stream<Snippet> snippets() throws IOException {
-    try (InputStream in = SnippetTest.class.getResourceAsStream("/io/attention4j/chat/snippets.json")) {
+    try (InputStream in =
+        SnippetTest.class.getResourceAsStream("/io/attention4j/chat/snippets.json")) {
       List<Snippet> snippets = new ObjectMapper().readValue(in, new TypeReference<>() {});
       return snippets.stream();
     }
