@@ -1,4 +1,12 @@
 /** The attention4j command. */
 module io.attention4j.cli {
   requires io.attention4j.llm;
+  requires info.picocli;
+  requires java.management;
+  requires jdk.management;
+
+  uses io.attention4j.engine.operator.KvCacheProvider;
+
+  opens io.attention4j.cli to
+      info.picocli;
 }

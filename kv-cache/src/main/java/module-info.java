@@ -1,4 +1,9 @@
-/** KV caches. */
+/** KV caches: contiguous and paged. */
 module io.attention4j.kvcache {
   requires transitive io.attention4j.engine;
+
+  exports io.attention4j.kvcache;
+
+  provides io.attention4j.engine.operator.KvCacheProvider with
+      io.attention4j.kvcache.KvCaches;
 }

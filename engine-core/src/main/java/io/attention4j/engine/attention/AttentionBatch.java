@@ -30,9 +30,9 @@ public final class AttentionBatch {
   }
 
   /**
-   * Adds a sequence with this many query rows, the first at {@code firstPosition}; returns its index.
-   * Bottom-right causal alignment is {@code firstPosition = keyLength - rows}, top-left is 0. The
-   * position may be negative: rows before position 0 see no key.
+   * Adds a sequence with this many query rows, the first at {@code firstPosition}; returns its
+   * index. Bottom-right causal alignment is {@code firstPosition = keyLength - rows}, top-left is
+   * 0. The position may be negative: rows before position 0 see no key.
    */
   public int add(int rows, long firstPosition) {
     if (rows < 0) {

@@ -13,8 +13,8 @@ import java.util.Objects;
  * out_i   = sum_j weight(i,j) v_j;   lse_i = ln sum_j exp x(i,j) (natural log)
  * </pre>
  *
- * A row without a visible key gives out = 0 and lse = -inf (or the sink's logit), never NaN. A score
- * of -inf hides the key: its weight is 0 whatever the normaliser.
+ * A row without a visible key gives out = 0 and lse = -inf (or the sink's logit), never NaN. A
+ * score of -inf hides the key: its weight is 0 whatever the normaliser.
  *
  * @param queryHeads query heads, a multiple of kvHeads
  * @param kvHeads KV heads
@@ -25,8 +25,8 @@ import java.util.Objects;
  * @param mask visible keys
  * @param modifiers score modifiers, applied in order
  * @param sinks one extra logit per query head with value 0 (gpt-oss style), or empty. A sink counts
- *     in the denominator and in lse. Partial results that will be merged must be computed without it
- *     and {@link OnlineSoftmax} adds it once, at the end
+ *     in the denominator and in lse. Partial results that will be merged must be computed without
+ *     it and {@link OnlineSoftmax} adds it once, at the end
  * @param keyFormat how keys are stored
  * @param valueFormat how values are stored
  * @param selection which selection each layer gives
@@ -78,7 +78,10 @@ public record AttentionSpec(
     if (!sinks.isEmpty()
         && (sinks.size() != queryHeads || !(normalizer instanceof Normalizer.Softmax))) {
       throw new IllegalArgumentException(
-          sinks.size() + " sinks: give one per query head (" + queryHeads + ") and softmax, or none");
+          sinks.size()
+              + " sinks: give one per query head ("
+              + queryHeads
+              + ") and softmax, or none");
     }
     for (ScoreModifier modifier : modifiers) {
       if (modifier instanceof ScoreModifier.Alibi alibi && alibi.slopes().size() != queryHeads) {
@@ -173,8 +176,18 @@ public record AttentionSpec(
     /** The spec; throws {@link IllegalArgumentException} as its constructor does. */
     public AttentionSpec build() {
       return new AttentionSpec(
-          queryHeads, kvHeads, headDim, valueDim, scale, normalizer, mask, modifiers, sinks,
-          keyFormat, valueFormat, selection);
+          queryHeads,
+          kvHeads,
+          headDim,
+          valueDim,
+          scale,
+          normalizer,
+          mask,
+          modifiers,
+          sinks,
+          keyFormat,
+          valueFormat,
+          selection);
     }
   }
 }

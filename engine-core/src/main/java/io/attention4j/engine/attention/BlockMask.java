@@ -1,14 +1,14 @@
 package io.attention4j.engine.attention;
 
 /**
- * Block-sparse selection as two CSR matrices over (sequence, head, query block) rows: the key blocks
- * that are <em>full</em> (every pair visible, the mask is not evaluated) and those that are
+ * Block-sparse selection as two CSR matrices over (sequence, head, query block) rows: the key
+ * blocks that are <em>full</em> (every pair visible, the mask is not evaluated) and those that are
  * <em>partial</em> (the spec's mask decides inside). Blocks in neither are skipped.
  *
  * <p>CSR row of (s, h, b) = rowOffset[s] + h * queryBlocks(s) + b, where queryBlocks(s) is
- * ceil(rows(s) / queryBlock). Query blocks count from a sequence's first row of the batch, key blocks
- * from its slot 0. Indices within a row must be distinct and ascending; a block may not be both.
- * The arrays are not copied; the caller leaves them alone while a kernel runs.
+ * ceil(rows(s) / queryBlock). Query blocks count from a sequence's first row of the batch, key
+ * blocks from its slot 0. Indices within a row must be distinct and ascending; a block may not be
+ * both. The arrays are not copied; the caller leaves them alone while a kernel runs.
  *
  * @param queryBlock rows per block, at least 1
  * @param keyBlock keys per block, at least 1
@@ -47,7 +47,10 @@ public record BlockMask(
     }
     if (fullIndptr.length != partialIndptr.length || fullIndptr.length == 0) {
       throw new IllegalArgumentException(
-          "full (" + fullIndptr.length + ") and partial (" + partialIndptr.length
+          "full ("
+              + fullIndptr.length
+              + ") and partial ("
+              + partialIndptr.length
               + ") indptr must have the same length, at least 1");
     }
     if (fullIndptr[fullIndptr.length - 1] > fullIndices.length

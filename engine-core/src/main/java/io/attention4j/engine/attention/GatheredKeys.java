@@ -1,10 +1,10 @@
 package io.attention4j.engine.attention;
 
 /**
- * Gathered selection: group g makes some query rows of one (sequence, query head) attend to a list of
- * keys. A key that was drawn twice may stand twice, each entry with its own bias (the log of its
- * weight). The spec's mask still applies, by positions. A (row, query head) may be in one group only;
- * rows in no group are rows without a visible key. The arrays are not copied.
+ * Gathered selection: group g makes some query rows of one (sequence, query head) attend to a list
+ * of keys. A key that was drawn twice may stand twice, each entry with its own bias (the log of its
+ * weight). The spec's mask still applies, by positions. A (row, query head) may be in one group
+ * only; rows in no group are rows without a visible key. The arrays are not copied.
  *
  * @param sequence sequence of each group
  * @param queryHead query head of each group
@@ -30,8 +30,15 @@ public record GatheredKeys(
         || rowIndptr.length != groups + 1
         || keyIndptr.length != groups + 1) {
       throw new IllegalArgumentException(
-          groups + " groups need as many heads and " + (groups + 1) + " row and key starts, not "
-              + queryHead.length + ", " + rowIndptr.length + " and " + keyIndptr.length);
+          groups
+              + " groups need as many heads and "
+              + (groups + 1)
+              + " row and key starts, not "
+              + queryHead.length
+              + ", "
+              + rowIndptr.length
+              + " and "
+              + keyIndptr.length);
     }
     if (rowIndptr[groups] > rowIndices.length || keyIndptr[groups] > keyIndices.length) {
       throw new IllegalArgumentException("indptr points past the end of the row or key indices");

@@ -1,6 +1,7 @@
 package io.attention4j.engine.attention;
 
 import io.attention4j.engine.tensor.DType;
+import java.util.List;
 
 /**
  * How a page stores vectors of one kind (keys or values). A page holds {@code capacity} slots of
@@ -22,12 +23,22 @@ public sealed interface KvFormat {
   /** Bytes of a page with this many slots. */
   long pageBytes(int capacity, int dim);
 
+  /** Where the bytes of each slot are, so that caches can copy slots without knowing the format. */
+  List<Region> regions(int capacity, int dim);
+
+  /**
+   * A part of a page in which slot s has the bytes [offset + s * slotBytes, offset + (s + 1) *
+   * slotBytes).
+   */
+  record Region(long offset, int slotBytes) {}
+
   /** Unquantised numbers: element (slot, i) at (slot * dim + i) * size. */
   record Plain(DType dtype) implements KvFormat {
     /** Refuses other types. */
     public Plain {
       if (dtype != DType.F32 && dtype != DType.F16 && dtype != DType.BF16) {
-        throw new IllegalArgumentException(dtype + " is no plain cache format; use F32, F16 or BF16");
+        throw new IllegalArgumentException(
+            dtype + " is no plain cache format; use F32, F16 or BF16");
       }
     }
 
@@ -35,17 +46,27 @@ public sealed interface KvFormat {
     public long pageBytes(int capacity, int dim) {
       return dtype.bytes((long) capacity * dim);
     }
+
+    @Override
+    public List<Region> regions(int capacity, int dim) {
+      return List.of(new Region(0, dim * dtype.blockBytes()));
+    }
   }
 
   /**
-   * Symmetric 8-bit, one scale per slot: codes [capacity, dim] i8, then (from the next multiple of 4
-   * bytes) scales [capacity] f32; value = scale * code with scale = max|x| / 127 and
-   * code = x / scale, rounded to the nearest integer. A slot with a value that is not finite reads as NaN.
+   * Symmetric 8-bit, one scale per slot: codes [capacity, dim] i8, then (from the next multiple of
+   * 4 bytes) scales [capacity] f32; value = scale * code with scale = max|x| / 127 and code = x /
+   * scale, rounded to the nearest integer. A slot with a value that is not finite reads as NaN.
    */
   record Q8() implements KvFormat {
     @Override
     public long pageBytes(int capacity, int dim) {
       return scaleOffset(capacity, dim) + (long) capacity * Float.BYTES;
+    }
+
+    @Override
+    public List<Region> regions(int capacity, int dim) {
+      return List.of(new Region(0, dim), new Region(scaleOffset(capacity, dim), Float.BYTES));
     }
 
     /** Byte offset of the scales. */

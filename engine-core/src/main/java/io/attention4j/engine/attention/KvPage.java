@@ -58,8 +58,14 @@ public final class KvPage {
   private static void requireRoom(String what, Storage storage, long offset, long bytes) {
     if (offset < 0 || offset + bytes > storage.byteSize()) {
       throw new IllegalArgumentException(
-          "a page's " + what + " need bytes [" + offset + ", " + (offset + bytes)
-              + ") of storage with " + storage.byteSize());
+          "a page's "
+              + what
+              + " need bytes ["
+              + offset
+              + ", "
+              + (offset + bytes)
+              + ") of storage with "
+              + storage.byteSize());
     }
   }
 
@@ -76,8 +82,7 @@ public final class KvPage {
   /** Sets the number of filled slots; for the owning cache. */
   public void length(int newLength) {
     if (newLength < 0 || newLength > capacity) {
-      throw new IllegalArgumentException(
-          "page length " + newLength + " is outside 0.." + capacity);
+      throw new IllegalArgumentException("page length " + newLength + " is outside 0.." + capacity);
     }
     length = newLength;
   }

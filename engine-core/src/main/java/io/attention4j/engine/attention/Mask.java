@@ -5,8 +5,8 @@ import java.util.List;
 /**
  * Which keys a query row may see, as data. A key that is not allowed has weight exactly 0. Masks
  * speak of <em>positions</em>: a row's position comes from {@link AttentionBatch#firstPosition}, a
- * key's from its {@link KvPage}. Bottom-right and top-left causal alignment differ only in the first
- * position that the batch gives ({@code keyLength - rows} or 0).
+ * key's from its {@link KvPage}. Bottom-right and top-left causal alignment differ only in the
+ * first position that the batch gives ({@code keyLength - rows} or 0).
  */
 public sealed interface Mask {
   /** Every key is visible. */
@@ -27,7 +27,11 @@ public sealed interface Mask {
     public Window {
       if (left < 0 || right < 0) {
         throw new IllegalArgumentException(
-            "window (" + left + ", " + right + ") must not be negative; use UNBOUNDED for an open side");
+            "window ("
+                + left
+                + ", "
+                + right
+                + ") must not be negative; use UNBOUNDED for an open side");
       }
     }
   }
@@ -35,12 +39,15 @@ public sealed interface Mask {
   /** Causal, but keys before {@link AttentionBatch#prefixLength} are visible to every row. */
   record Prefix() implements Mask {}
 
-  /** Row and key belong to the same document: {@link AttentionBatch#documents} at both positions. */
+  /**
+   * Row and key belong to the same document: {@link AttentionBatch#documents} at both positions.
+   */
   record Document() implements Mask {}
 
   /**
-   * An explicit mask, {@link AttentionBatch#maskBits}: I8 [sequences|1, queryHeads|1, rows|1, keys],
-   * 0 = hidden, indexed by row and key slot of the sequence; keys past its last column are hidden.
+   * An explicit mask, {@link AttentionBatch#maskBits}: I8 [sequences|1, queryHeads|1, rows|1,
+   * keys], 0 = hidden, indexed by row and key slot of the sequence; keys past its last column are
+   * hidden.
    */
   record Bits() implements Mask {}
 

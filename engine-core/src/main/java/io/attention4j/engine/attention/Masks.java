@@ -15,7 +15,12 @@ public final class Masks {
    * @param keyPosition from the key's page
    */
   public static boolean visible(
-      Mask mask, AttentionBatch batch, int sequence, int queryHead, int row, long slot,
+      Mask mask,
+      AttentionBatch batch,
+      int sequence,
+      int queryHead,
+      int row,
+      long slot,
       long keyPosition) {
     long queryPosition = batch.firstPosition(sequence) + row;
     return switch (mask) {
@@ -28,23 +33,20 @@ public final class Masks {
           keyPosition <= queryPosition || keyPosition < batch.prefixLength(sequence);
       case Mask.Document document -> {
         int[] documents = batch.documents(sequence);
-        yield queryPosition >= 0
-            && documents[(int) queryPosition] == documents[(int) keyPosition];
+        yield queryPosition >= 0 && documents[(int) queryPosition] == documents[(int) keyPosition];
       }
       case Mask.Bits bits -> bit(batch.maskBits(), sequence, queryHead, row, slot);
       case Mask.AllOf all -> {
         boolean visible = true;
         for (int i = 0; visible && i < all.parts().size(); i++) {
-          visible =
-              visible(all.parts().get(i), batch, sequence, queryHead, row, slot, keyPosition);
+          visible = visible(all.parts().get(i), batch, sequence, queryHead, row, slot, keyPosition);
         }
         yield visible;
       }
       case Mask.AnyOf any -> {
         boolean visible = false;
         for (int i = 0; !visible && i < any.parts().size(); i++) {
-          visible =
-              visible(any.parts().get(i), batch, sequence, queryHead, row, slot, keyPosition);
+          visible = visible(any.parts().get(i), batch, sequence, queryHead, row, slot, keyPosition);
         }
         yield visible;
       }
@@ -84,8 +86,7 @@ public final class Masks {
     if (slot >= bits.extent(3)) {
       return false;
     }
-    long offset =
-        sequenceRow(bits, sequence, queryHead, row) + slot * bits.stride(3);
+    long offset = sequenceRow(bits, sequence, queryHead, row) + slot * bits.stride(3);
     return bits.segment().get(ValueLayout.JAVA_BYTE, offset) != 0;
   }
 

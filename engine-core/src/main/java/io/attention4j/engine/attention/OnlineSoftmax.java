@@ -24,9 +24,9 @@ public final class OnlineSoftmax {
   /**
    * Merges attention over two disjoint key ranges, in place into a.
    *
-   * <p>Shapes: out [rows, queryHeads, valueDim] f32, lse [rows, queryHeads] f32, all contiguous. Two
-   * empty states stay empty, never NaN. The tensors of a and b must not overlap. Allocates nothing
-   * but views; safe on disjoint rows.
+   * <p>Shapes: out [rows, queryHeads, valueDim] f32, lse [rows, queryHeads] f32, all contiguous.
+   * Two empty states stay empty, never NaN. The tensors of a and b must not overlap. Allocates
+   * nothing but views; safe on disjoint rows.
    *
    * @throws IllegalArgumentException if shapes differ; names both
    */
@@ -88,13 +88,18 @@ public final class OnlineSoftmax {
   }
 
   private static void requireState(Tensor out, Tensor lse) {
-    boolean fits = out.dtype() == DType.F32 && lse.dtype() == DType.F32
-        && out.isContiguous() && lse.isContiguous()
-        && out.shape().elements() == lse.shape().elements() * out.extent(-1);
+    boolean fits =
+        out.dtype() == DType.F32
+            && lse.dtype() == DType.F32
+            && out.isContiguous()
+            && lse.isContiguous()
+            && out.shape().elements() == lse.shape().elements() * out.extent(-1);
     if (!fits) {
       throw new IllegalArgumentException(
           "a state needs contiguous F32 out [rows, heads, valueDim] and lse [rows, heads], not "
-              + out + " and " + lse);
+              + out
+              + " and "
+              + lse);
     }
   }
 }

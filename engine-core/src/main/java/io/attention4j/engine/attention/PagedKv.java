@@ -43,7 +43,9 @@ public final class PagedKv {
     sequences = sequenceCount;
   }
 
-  /** Sets the pages of a (sequence, KV head): the first {@code count} of the array, in key order. */
+  /**
+   * Sets the pages of a (sequence, KV head): the first {@code count} of the array, in key order.
+   */
   public void set(int sequence, int kvHead, KvPage[] headPages, int count) {
     int entry = entry(sequence, kvHead);
     pages[entry] = headPages;
@@ -73,7 +75,14 @@ public final class PagedKv {
   private int entry(int sequence, int kvHead) {
     if (sequence < 0 || sequence >= sequences || kvHead < 0 || kvHead >= kvHeads) {
       throw new IndexOutOfBoundsException(
-          "(sequence " + sequence + ", KV head " + kvHead + ") is outside " + sequences + " x " + kvHeads);
+          "(sequence "
+              + sequence
+              + ", KV head "
+              + kvHead
+              + ") is outside "
+              + sequences
+              + " x "
+              + kvHeads);
     }
     return sequence * kvHeads + kvHead;
   }

@@ -12,7 +12,8 @@ public sealed interface ScoreModifier {
     /** Checks that the cap is positive. */
     public SoftCap {
       if (!(cap > 0)) {
-        throw new IllegalArgumentException("soft cap " + cap + " must be positive; omit it for none");
+        throw new IllegalArgumentException(
+            "soft cap " + cap + " must be positive; omit it for none");
       }
     }
   }
@@ -26,8 +27,8 @@ public sealed interface ScoreModifier {
   }
 
   /**
-   * x + {@link AttentionBatch#bias}: F32 [sequences|1, queryHeads|1, rows|1, keys|1], indexed by row
-   * and key slot of the sequence; an entry of -inf hides the key.
+   * x + {@link AttentionBatch#bias}: F32 [sequences|1, queryHeads|1, rows|1, keys|1], indexed by
+   * row and key slot of the sequence; an entry of -inf hides the key.
    */
   record AdditiveBias() implements ScoreModifier {}
 

@@ -14,8 +14,8 @@ public interface AttentionLayer extends AutoCloseable {
   LayerState newState();
 
   /**
-   * Appends the step's tokens to the states and computes their outputs; n &gt;= 1 rows per sequence,
-   * so prefill and decode are one call.
+   * Appends the step's tokens to the states and computes their outputs; n &gt;= 1 rows per
+   * sequence, so prefill and decode are one call.
    *
    * @param states one per sequence of the batch, all of this layer, all distinct
    * @param out F32 [&gt;= rows, queryHeads, valueDim], contiguous; must not overlap the inputs

@@ -1,8 +1,8 @@
 package io.attention4j.engine.operator;
 
 /**
- * What function of the past a layer computes: softmax, sigmoid, landmark, hyper, routing, gated delta
- * net and so on. An operator is its settings; {@link #open} gives it a layer of a model.
+ * What function of the past a layer computes: softmax, sigmoid, landmark, hyper, routing, gated
+ * delta net and so on. An operator is its settings; {@link #open} gives it a layer of a model.
  */
 public interface AttentionOperator {
   /** Name in options. */

@@ -17,7 +17,8 @@ public interface KvCache extends AutoCloseable {
    *
    * @param k F32 [rows, kvHeads, headDim], contiguous
    * @param v F32 [rows, kvHeads, valueDim], contiguous
-   * @throws IllegalStateException if there is no room; names the need and the bound; nothing is stored
+   * @throws IllegalStateException if there is no room; names the need and the bound; nothing is
+   *     stored
    */
   void append(Tensor k, Tensor v, int row, int count);
 

@@ -6,8 +6,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * What a decoder hands to an attention layer in one step. Reused from layer to layer; an operator may
- * overwrite q, k and v (it rotates them in place).
+ * What a decoder hands to an attention layer in one step. Reused from layer to layer; an operator
+ * may overwrite q, k and v (it rotates them in place).
  */
 public final class LayerInputs {
   private final Map<String, Tensor> extras = new HashMap<>();

@@ -5,8 +5,8 @@ import java.util.List;
 
 /**
  * An option that may differ per layer: {@code softmax}, or {@code 0-3=softmax,4-=hyper:block=256}.
- * Ranges are inclusive, {@code 4-} runs to the last layer, {@code 7} is one layer. Every layer must be
- * covered once.
+ * Ranges are inclusive, {@code 4-} runs to the last layer, {@code 7} is one layer. Every layer must
+ * be covered once.
  */
 public final class LayerOptions {
   private record Part(int from, int to, OptionSpec option) {}
@@ -35,7 +35,11 @@ public final class LayerOptions {
       String range = equals < 0 ? "" : piece.substring(0, equals);
       if (!range.matches("\\d{1,6}(-\\d{0,6})?")) {
         throw new IllegalArgumentException(
-            "'" + piece + "' in '" + text + "' is not RANGE=NAME; write for example 0-3=softmax,4-=softmax");
+            "'"
+                + piece
+                + "' in '"
+                + text
+                + "' is not RANGE=NAME; write for example 0-3=softmax,4-=softmax");
       }
       int dash = range.indexOf('-');
       int from = Integer.parseInt(dash < 0 ? range : range.substring(0, dash));

@@ -6,7 +6,8 @@ import java.util.Set;
  * What an operator needs from the model around it.
  *
  * @param extras names of the tensors it reads from {@link LayerInputs#extra} (gates, decays ...)
- * @param weights names of the weights it reads from {@link WeightSource}, without the layer's prefix
+ * @param weights names of the weights it reads from {@link WeightSource}, without the layer's
+ *     prefix
  * @param directions how it may be used
  */
 public record Needs(Set<String> extras, Set<String> weights, Set<Direction> directions) {

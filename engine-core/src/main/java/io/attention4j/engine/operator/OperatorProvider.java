@@ -10,8 +10,8 @@ public interface OperatorProvider {
   /**
    * An operator with these settings.
    *
-   * @throws IllegalArgumentException if a setting is unknown or out of range; names value, bound and
-   *     remedy
+   * @throws IllegalArgumentException if a setting is unknown or out of range; names value, bound
+   *     and remedy
    */
   AttentionOperator create(OptionSpec option);
 }

@@ -20,7 +20,8 @@ public final class Operators {
   /**
    * The operator that an option names.
    *
-   * @throws IllegalArgumentException if the name is unknown (lists the known ones) or a setting is bad
+   * @throws IllegalArgumentException if the name is unknown (lists the known ones) or a setting is
+   *     bad
    */
   public AttentionOperator create(OptionSpec option) {
     if (option.name().equals(SoftmaxOperator.ID)) {

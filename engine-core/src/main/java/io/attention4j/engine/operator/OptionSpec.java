@@ -58,7 +58,11 @@ public record OptionSpec(String name, Map<String, String> values) {
     for (String key : values.keySet()) {
       if (!known.contains(key)) {
         throw new IllegalArgumentException(
-            "'" + name + "' has no setting '" + key + "'; "
+            "'"
+                + name
+                + "' has no setting '"
+                + key
+                + "'; "
                 + (keys.length == 0 ? "it has none" : "known are " + List.of(keys)));
       }
     }

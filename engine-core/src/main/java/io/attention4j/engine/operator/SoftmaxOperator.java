@@ -17,8 +17,8 @@ import java.nio.channels.WritableByteChannel;
 import java.util.Set;
 
 /**
- * Dense scaled dot-product attention (Vaswani et al. 2017, arXiv 1706.03762) over a KV cache: rotate,
- * append, attend.
+ * Dense scaled dot-product attention (Vaswani et al. 2017, arXiv 1706.03762) over a KV cache:
+ * rotate, append, attend.
  */
 public final class SoftmaxOperator implements AttentionOperator {
   /** Name in options. */
@@ -150,7 +150,8 @@ public final class SoftmaxOperator implements AttentionOperator {
     @Override
     public void reset() {
       if (cache.truncateTo(0) instanceof Truncation.Refused refused) {
-        throw new IllegalStateException("a cache must be able to empty itself: " + refused.reason());
+        throw new IllegalStateException(
+            "a cache must be able to empty itself: " + refused.reason());
       }
     }
 

@@ -19,14 +19,22 @@ final class HostPages {
       case Storage.Host host -> host.segment();
       case Storage.Device device ->
           throw new IllegalArgumentException(
-              "a page lives on device " + device.deviceId() + "; reference kernels read host memory");
+              "a page lives on device "
+                  + device.deviceId()
+                  + "; reference kernels read host memory");
     };
   }
 
   /** Decodes the first {@code length} slots of a page to float64. */
   static void decode(
-      Storage storage, long offset, KvFormat format, int capacity, int dim, int length,
-      double[] target, int targetOffset) {
+      Storage storage,
+      long offset,
+      KvFormat format,
+      int capacity,
+      int dim,
+      int length,
+      double[] target,
+      int targetOffset) {
     MemorySegment page = segment(storage).asSlice(offset, format.pageBytes(capacity, dim));
     for (int i = 0; i < length * dim; i++) {
       target[targetOffset + i] =
@@ -34,8 +42,7 @@ final class HostPages {
             case KvFormat.Plain plain -> plain(page, plain.dtype(), i);
             case Q8 q8 ->
                 (double) page.get(ValueLayout.JAVA_BYTE, i)
-                    * page.get(
-                        Tensor.FLOAT, Q8.scaleOffset(capacity, dim) + (i / dim) * 4L);
+                    * page.get(Tensor.FLOAT, Q8.scaleOffset(capacity, dim) + (i / dim) * 4L);
           };
     }
   }

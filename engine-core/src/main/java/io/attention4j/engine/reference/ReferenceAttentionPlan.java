@@ -83,11 +83,23 @@ final class ReferenceAttentionPlan implements AttentionPlan {
     for (int p = 0; p < kv.pageCount(sequence, kvHead); p++) {
       KvPage page = kv.page(sequence, kvHead, p);
       HostPages.decode(
-          page.keys(), page.keyOffset(), page.keyFormat(), page.capacity(), spec.headDim(),
-          page.length(), key, at * spec.headDim());
+          page.keys(),
+          page.keyOffset(),
+          page.keyFormat(),
+          page.capacity(),
+          spec.headDim(),
+          page.length(),
+          key,
+          at * spec.headDim());
       HostPages.decode(
-          page.values(), page.valueOffset(), page.valueFormat(), page.capacity(), spec.valueDim(),
-          page.length(), value, at * spec.valueDim());
+          page.values(),
+          page.valueOffset(),
+          page.valueFormat(),
+          page.capacity(),
+          spec.valueDim(),
+          page.length(),
+          value,
+          at * spec.valueDim());
       for (int i = 0; i < page.length(); i++) {
         position[at] = page.position(i);
         slotBias[at] = page.bias() == null ? 0 : page.bias()[i];
@@ -154,8 +166,7 @@ final class ReferenceAttentionPlan implements AttentionPlan {
   }
 
   /** One row of one head over the candidates. */
-  private void attend(
-      AttentionBatch batch, Tensor q, int s, int h, int row, AttentionOutputs out) {
+  private void attend(AttentionBatch batch, Tensor q, int s, int h, int row, AttentionOutputs out) {
     long outRow = batch.firstRow(s) + row;
     double max = Double.NEGATIVE_INFINITY;
     for (int c = 0; c < candidates; c++) {
@@ -199,8 +210,7 @@ final class ReferenceAttentionPlan implements AttentionPlan {
   /** x(i, j), or -inf if the row does not see the candidate. */
   private double score(AttentionBatch batch, Tensor q, int s, int h, int row, int candidate) {
     int j = slot[candidate];
-    if (masked[candidate]
-        && !Masks.visible(spec.mask(), batch, s, h, row, j, position[j])) {
+    if (masked[candidate] && !Masks.visible(spec.mask(), batch, s, h, row, j, position[j])) {
       return Double.NEGATIVE_INFINITY;
     }
     long first = (batch.firstRow(s) + row) * q.stride(0) + h * q.stride(1);

@@ -26,7 +26,8 @@ final class ReferenceKvWrite implements KvWriteKernel {
       float[] key = vector(k, row + i, kvHead);
       float[] value = vector(v, row + i, kvHead);
       store(key, page.keys(), page.keyOffset(), page.keyFormat(), page.capacity(), slot + i);
-      store(value, page.values(), page.valueOffset(), page.valueFormat(), page.capacity(), slot + i);
+      store(
+          value, page.values(), page.valueOffset(), page.valueFormat(), page.capacity(), slot + i);
     }
   }
 

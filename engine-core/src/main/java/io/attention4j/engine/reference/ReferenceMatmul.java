@@ -18,7 +18,11 @@ final class ReferenceMatmul implements MatmulKernel {
     return spec.inFeatures() % block == 0
         ? Support.YES
         : Support.no(
-            "inFeatures " + spec.inFeatures() + " is no multiple of " + block + ", the block of "
+            "inFeatures "
+                + spec.inFeatures()
+                + " is no multiple of "
+                + block
+                + ", the block of "
                 + spec.weight());
   }
 
@@ -33,7 +37,8 @@ final class ReferenceMatmul implements MatmulKernel {
     public void run(Tensor x, int rows, Tensor[] outputs, boolean accumulate) {
       TensorChecks.requireMatmul(weights, x, rows, outputs);
       for (int w = 0; w < outputs.length; w++) {
-        multiply(x, rows, weights.get(w), biases == null ? null : biases.get(w), outputs[w], accumulate);
+        multiply(
+            x, rows, weights.get(w), biases == null ? null : biases.get(w), outputs[w], accumulate);
       }
     }
 

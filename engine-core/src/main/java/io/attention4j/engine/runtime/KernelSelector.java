@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.ServiceLoader;
 
 /**
- * Chooses a provider and, for every spec, a kernel; explains each refusal. A provider that was asked
- * for by name is used or fails: it never falls back silently.
+ * Chooses a provider and, for every spec, a kernel; explains each refusal. A provider that was
+ * asked for by name is used or fails: it never falls back silently.
  */
 public final class KernelSelector implements AutoCloseable {
   /** System property that names the provider, as {@code -Dattention4j.kernels=cpu.scalar}. */
@@ -67,7 +67,8 @@ public final class KernelSelector implements AutoCloseable {
     }
     if (opened.isEmpty()) {
       throw new IllegalStateException(
-          "no kernel provider can run here;" + (reasons.isEmpty() ? " none is on the class path" : reasons));
+          "no kernel provider can run here;"
+              + (reasons.isEmpty() ? " none is on the class path" : reasons));
     }
     return new KernelSelector(List.copyOf(opened), false);
   }
@@ -109,8 +110,13 @@ public final class KernelSelector implements AutoCloseable {
       }
     }
     throw new IllegalArgumentException(
-        "no " + kind.getSimpleName() + " for " + spec + (explicit ? " (kernels were chosen by name)" : "")
-            + ": " + String.join("; ", refusals));
+        "no "
+            + kind.getSimpleName()
+            + " for "
+            + spec
+            + (explicit ? " (kernels were chosen by name)" : "")
+            + ": "
+            + String.join("; ", refusals));
   }
 
   /** Why each device takes or refuses a spec, one line each, in the order of asking. */

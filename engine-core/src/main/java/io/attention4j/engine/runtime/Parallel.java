@@ -13,9 +13,10 @@ public interface Parallel extends AutoCloseable {
   int threads();
 
   /**
-   * Runs {@code body} for every index in [0, pieces) and returns when all are done; the caller works
-   * too. Pieces are handed out in ascending order, one at a time. Concurrent callers take turns. The
-   * first exception of a piece is rethrown here after all threads stopped. Allocates nothing.
+   * Runs {@code body} for every index in [0, pieces) and returns when all are done; the caller
+   * works too. Pieces are handed out in ascending order, one at a time. Concurrent callers take
+   * turns. The first exception of a piece is rethrown here after all threads stopped. Allocates
+   * nothing.
    */
   void run(int pieces, Body body);
 

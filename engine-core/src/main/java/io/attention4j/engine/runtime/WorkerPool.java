@@ -21,8 +21,7 @@ public final class WorkerPool implements Parallel {
 
   static {
     try {
-      GENERATION =
-          MethodHandles.lookup().findVarHandle(WorkerPool.class, "generation", int.class);
+      GENERATION = MethodHandles.lookup().findVarHandle(WorkerPool.class, "generation", int.class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }

@@ -75,8 +75,15 @@ public final class AttentionChecks {
             && (dim == 1 || tensor.stride(2) == 1);
     if (!fits) {
       throw new IllegalArgumentException(
-          name + " must be F32 [>= " + rows + ", " + spec.queryHeads() + ", " + dim
-              + "] with innermost stride 1, not " + tensor);
+          name
+              + " must be F32 [>= "
+              + rows
+              + ", "
+              + spec.queryHeads()
+              + ", "
+              + dim
+              + "] with innermost stride 1, not "
+              + tensor);
     }
   }
 
@@ -103,8 +110,15 @@ public final class AttentionChecks {
   private void requirePages(AttentionBatch batch, PagedKv kv) {
     if (kv.kvHeads() != spec.kvHeads() || kv.sequences() < batch.sequences()) {
       throw new IllegalArgumentException(
-          "pages of " + kv.sequences() + " sequences x " + kv.kvHeads() + " KV heads do not cover "
-              + batch.sequences() + " sequences x " + spec.kvHeads() + " KV heads");
+          "pages of "
+              + kv.sequences()
+              + " sequences x "
+              + kv.kvHeads()
+              + " KV heads do not cover "
+              + batch.sequences()
+              + " sequences x "
+              + spec.kvHeads()
+              + " KV heads");
     }
     for (int s = 0; s < batch.sequences(); s++) {
       for (int h = 0; h < spec.kvHeads(); h++) {
@@ -126,12 +140,31 @@ public final class AttentionChecks {
       String given =
           page == null
               ? "missing"
-              : "keys " + page.keyFormat() + " x " + page.keyDim() + ", values "
-                  + page.valueFormat() + " x " + page.valueDim();
+              : "keys "
+                  + page.keyFormat()
+                  + " x "
+                  + page.keyDim()
+                  + ", values "
+                  + page.valueFormat()
+                  + " x "
+                  + page.valueDim();
       throw new IllegalArgumentException(
-          "page " + index + " of (sequence " + sequence + ", KV head " + kvHead + ") must hold keys "
-              + spec.keyFormat() + " x " + spec.headDim() + ", values " + spec.valueFormat() + " x "
-              + spec.valueDim() + "; it is " + given);
+          "page "
+              + index
+              + " of (sequence "
+              + sequence
+              + ", KV head "
+              + kvHead
+              + ") must hold keys "
+              + spec.keyFormat()
+              + " x "
+              + spec.headDim()
+              + ", values "
+              + spec.valueFormat()
+              + " x "
+              + spec.valueDim()
+              + "; it is "
+              + given);
     }
   }
 
@@ -151,9 +184,20 @@ public final class AttentionChecks {
             && (dtype == DType.I8 || tensor.extent(3) == 1 || tensor.extent(3) >= keys);
     if (!fits) {
       throw new IllegalArgumentException(
-          "the spec's mask or modifiers need " + name + " as " + dtype + " ["
-              + batch.sequences() + "|1, " + spec.queryHeads() + "|1, " + mostRows + "|1, "
-              + (dtype == DType.I8 ? "keys" : keys + "|1") + "], not " + tensor);
+          "the spec's mask or modifiers need "
+              + name
+              + " as "
+              + dtype
+              + " ["
+              + batch.sequences()
+              + "|1, "
+              + spec.queryHeads()
+              + "|1, "
+              + mostRows
+              + "|1, "
+              + (dtype == DType.I8 ? "keys" : keys + "|1")
+              + "], not "
+              + tensor);
     }
   }
 
@@ -173,8 +217,13 @@ public final class AttentionChecks {
       }
       if (documents == null || first < 0 || last >= documents.length) {
         throw new IllegalArgumentException(
-            "the document mask needs a document of every position " + first + ".." + last
-                + " of sequence " + s + ", but there are "
+            "the document mask needs a document of every position "
+                + first
+                + ".."
+                + last
+                + " of sequence "
+                + s
+                + ", but there are "
                 + (documents == null ? "none" : "" + documents.length));
       }
     }
@@ -190,7 +239,9 @@ public final class AttentionChecks {
           requireGathered(batch, kv, gathered.keys());
       case null, default ->
           throw new IllegalArgumentException(
-              "the spec's selection is " + spec.selection() + " but the inputs give "
+              "the spec's selection is "
+                  + spec.selection()
+                  + " but the inputs give "
                   + (selection == null ? "null" : selection.getClass().getSimpleName()));
     }
   }
@@ -204,7 +255,9 @@ public final class AttentionChecks {
         };
     if (mask.rowOffset().length < batch.sequences()) {
       throw new IllegalArgumentException(
-          "a block mask of " + mask.rowOffset().length + " sequences does not cover a batch of "
+          "a block mask of "
+              + mask.rowOffset().length
+              + " sequences does not cover a batch of "
               + batch.sequences());
     }
     for (int s = 0; s < batch.sequences(); s++) {
@@ -213,8 +266,17 @@ public final class AttentionChecks {
       long end = first + heads * blocks;
       if (first < 0 || end > mask.fullIndptr().length - 1) {
         throw new IllegalArgumentException(
-            "sequence " + s + " needs block rows " + first + ".." + (end - 1) + " (" + heads
-                + " heads x " + blocks + " query blocks) of a block mask with "
+            "sequence "
+                + s
+                + " needs block rows "
+                + first
+                + ".."
+                + (end - 1)
+                + " ("
+                + heads
+                + " heads x "
+                + blocks
+                + " query blocks) of a block mask with "
                 + (mask.fullIndptr().length - 1));
       }
       for (long row = first; row < end; row++) {
@@ -229,15 +291,28 @@ public final class AttentionChecks {
     int to = indptr[row + 1];
     if (from < 0 || to < from || to > indices.length) {
       throw new IllegalArgumentException(
-          "block row " + row + " claims " + what + " entries [" + from + ", " + to + ") of "
+          "block row "
+              + row
+              + " claims "
+              + what
+              + " entries ["
+              + from
+              + ", "
+              + to
+              + ") of "
               + indices.length);
     }
     int before = -1;
     for (int i = from; i < to; i++) {
       if (indices[i] <= before) {
         throw new IllegalArgumentException(
-            what + " blocks of block row " + row + " must ascend from 0, but " + indices[i]
-                + " follows " + before);
+            what
+                + " blocks of block row "
+                + row
+                + " must ascend from 0, but "
+                + indices[i]
+                + " follows "
+                + before);
       }
       before = indices[i];
     }
@@ -249,8 +324,16 @@ public final class AttentionChecks {
       int h = keys.queryHead()[g];
       if (s < 0 || s >= batch.sequences() || h < 0 || h >= spec.queryHeads()) {
         throw new IllegalArgumentException(
-            "gathered group " + g + " names (sequence " + s + ", query head " + h + ") outside "
-                + batch.sequences() + " x " + spec.queryHeads());
+            "gathered group "
+                + g
+                + " names (sequence "
+                + s
+                + ", query head "
+                + h
+                + ") outside "
+                + batch.sequences()
+                + " x "
+                + spec.queryHeads());
       }
       requireEntries(g, "row", keys.rowIndptr(), keys.rowIndices(), batch.rows(s));
       requireEntries(
@@ -264,13 +347,27 @@ public final class AttentionChecks {
     int to = indptr[group + 1];
     if (from < 0 || to < from || to > indices.length) {
       throw new IllegalArgumentException(
-          "gathered group " + group + " claims " + what + " entries [" + from + ", " + to + ") of "
+          "gathered group "
+              + group
+              + " claims "
+              + what
+              + " entries ["
+              + from
+              + ", "
+              + to
+              + ") of "
               + indices.length);
     }
     for (int i = from; i < to; i++) {
       if (indices[i] < 0 || indices[i] >= bound) {
         throw new IllegalArgumentException(
-            "gathered group " + group + " names " + what + " " + indices[i] + " but there are "
+            "gathered group "
+                + group
+                + " names "
+                + what
+                + " "
+                + indices[i]
+                + " but there are "
                 + bound);
       }
     }

@@ -20,7 +20,9 @@ public interface Device extends AutoCloseable {
   /** Compute threads. */
   int threads();
 
-  /** The kernel of a kind, for example {@code kernel(AttentionKernel.class)}; empty if it has none. */
+  /**
+   * The kernel of a kind, for example {@code kernel(AttentionKernel.class)}; empty if it has none.
+   */
   <K extends Kernel<?>> Optional<K> kernel(Class<K> kind);
 
   /** A new owner of tensors on this device. */

@@ -20,8 +20,12 @@ public final class TensorChecks {
         || elements < 0
         || tensor.shape().elements() < elements) {
       throw new IllegalArgumentException(
-          name + " must be contiguous F32 with at least " + elements + " elements, not "
-              + (tensor.isContiguous() ? "" : "a strided view ") + tensor);
+          name
+              + " must be contiguous F32 with at least "
+              + elements
+              + " elements, not "
+              + (tensor.isContiguous() ? "" : "a strided view ")
+              + tensor);
     }
   }
 
@@ -40,8 +44,14 @@ public final class TensorChecks {
             && tensor.shape().elements() >= Math.multiplyExact(rows, width);
     if (!fits) {
       throw new IllegalArgumentException(
-          name + " must be contiguous F32 [>= " + rows + ", " + width + "], not "
-              + (tensor.isContiguous() ? "" : "a strided view ") + tensor);
+          name
+              + " must be contiguous F32 [>= "
+              + rows
+              + ", "
+              + width
+              + "], not "
+              + (tensor.isContiguous() ? "" : "a strided view ")
+              + tensor);
     }
   }
 
@@ -70,9 +80,16 @@ public final class TensorChecks {
   public static void requireTransfer(String what, long hostBytes, Tensor tensor) {
     if (!tensor.isContiguous() || tensor.byteSize() != hostBytes) {
       throw new IllegalArgumentException(
-          "cannot " + what + " between " + hostBytes + " bytes of host memory and "
-              + (tensor.isContiguous() ? "" : "a strided view ") + tensor + " of "
-              + tensor.byteSize() + " bytes");
+          "cannot "
+              + what
+              + " between "
+              + hostBytes
+              + " bytes of host memory and "
+              + (tensor.isContiguous() ? "" : "a strided view ")
+              + tensor
+              + " of "
+              + tensor.byteSize()
+              + " bytes");
     }
   }
 
@@ -91,8 +108,14 @@ public final class TensorChecks {
             && tensor.extent(2) == headDim;
     if (!fits) {
       throw new IllegalArgumentException(
-          name + " must be contiguous F32 [>= " + rows + ", heads, " + headDim + "], not "
-              + (tensor.isContiguous() ? "" : "a strided view ") + tensor);
+          name
+              + " must be contiguous F32 [>= "
+              + rows
+              + ", heads, "
+              + headDim
+              + "], not "
+              + (tensor.isContiguous() ? "" : "a strided view ")
+              + tensor);
     }
   }
 
@@ -109,7 +132,8 @@ public final class TensorChecks {
             || operation == ElementwiseKernel.Operation.MULTIPLY;
     if (binary != (y != null)) {
       throw new IllegalArgumentException(
-          operation + (binary ? " needs a second tensor y" : " takes a scalar; pass y = null, not " + y));
+          operation
+              + (binary ? " needs a second tensor y" : " takes a scalar; pass y = null, not " + y));
     }
     if (binary) {
       requireFloats("y", y, elements);
@@ -143,7 +167,9 @@ public final class TensorChecks {
   public static void requireWeights(List<Tensor> weights, List<Tensor> biases) {
     if (weights.isEmpty() || biases != null && biases.size() != weights.size()) {
       throw new IllegalArgumentException(
-          weights.size() + " weights with " + (biases == null ? "no" : "" + biases.size())
+          weights.size()
+              + " weights with "
+              + (biases == null ? "no" : "" + biases.size())
               + " biases; give at least one weight and as many biases, or null");
     }
     for (int i = 0; i < weights.size(); i++) {
@@ -182,8 +208,16 @@ public final class TensorChecks {
       Tensor k, Tensor v, int row, int count, int kvHead, KvPage page, int slot) {
     if (row < 0 || count < 0 || slot < 0 || slot > page.capacity() - count) {
       throw new IllegalArgumentException(
-          "rows [" + row + ", " + ((long) row + count) + ") do not fit slots [" + slot + ", "
-              + ((long) slot + count) + ") of a page of " + page.capacity());
+          "rows ["
+              + row
+              + ", "
+              + ((long) row + count)
+              + ") do not fit slots ["
+              + slot
+              + ", "
+              + ((long) slot + count)
+              + ") of a page of "
+              + page.capacity());
     }
     int rows = Math.addExact(row, count);
     requireHeads("k", k, rows, page.keyDim());
@@ -195,10 +229,10 @@ public final class TensorChecks {
   }
 
   private static void requireMatrix(String name, Tensor tensor) {
-    boolean fits =
-        tensor.shape().rank() == 2 && (tensor.stride(1) == 1 || tensor.extent(1) == 1);
+    boolean fits = tensor.shape().rank() == 2 && (tensor.stride(1) == 1 || tensor.extent(1) == 1);
     if (!fits) {
-      throw new IllegalArgumentException(name + " must be a matrix of contiguous rows, not " + tensor);
+      throw new IllegalArgumentException(
+          name + " must be a matrix of contiguous rows, not " + tensor);
     }
   }
 

@@ -127,8 +127,8 @@ final class KQuantRowCodec extends RowCodec {
 
   /**
    * Of the 128 elements of a half, quarters 0 and 2 share the first 32 bytes of {@code low} (low
-   * and high nibbles), quarters 1 and 3 the next 32; bits 4 and 5 of quarter r are bits 2r and
-   * 2r + 1 of the half's 32 bytes of {@code high}.
+   * and high nibbles), quarters 1 and 3 the next 32; bits 4 and 5 of quarter r are bits 2r and 2r +
+   * 1 of the half's 32 bytes of {@code high}.
    */
   private static void decodeQ6(MemorySegment source, long block, float[] target, int out) {
     float d = half(source, block + 208);

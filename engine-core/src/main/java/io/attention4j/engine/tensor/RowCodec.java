@@ -79,7 +79,12 @@ public abstract sealed class RowCodec permits PlainRowCodec, LegacyRowCodec, KQu
       for (int i = 0; i < elements; i++) {
         if (!Float.isFinite(source[sourceOffset + i])) {
           throw new IllegalArgumentException(
-              "element " + i + " is " + source[sourceOffset + i] + "; " + dtype
+              "element "
+                  + i
+                  + " is "
+                  + source[sourceOffset + i]
+                  + "; "
+                  + dtype
                   + " holds only finite numbers, so repair the source or store it as F16 or F32");
         }
       }
@@ -107,12 +112,22 @@ public abstract sealed class RowCodec permits PlainRowCodec, LegacyRowCodec, KQu
     long bytes = dtype.bytes(elements);
     if (byteOffset < 0 || byteOffset > segment.byteSize() - bytes) {
       throw new IndexOutOfBoundsException(
-          elements + " elements of " + dtype + " at byte " + byteOffset + " take " + bytes
-              + " bytes but the segment has " + segment.byteSize());
+          elements
+              + " elements of "
+              + dtype
+              + " at byte "
+              + byteOffset
+              + " take "
+              + bytes
+              + " bytes but the segment has "
+              + segment.byteSize());
     }
     if (arrayOffset < 0 || arrayOffset > arrayLength - elements) {
       throw new IndexOutOfBoundsException(
-          elements + " elements at index " + arrayOffset + " do not fit an array of "
+          elements
+              + " elements at index "
+              + arrayOffset
+              + " do not fit an array of "
               + arrayLength);
     }
   }
@@ -148,7 +163,10 @@ public abstract sealed class RowCodec permits PlainRowCodec, LegacyRowCodec, KQu
   final void requireScale(float scale) {
     if (!Float.isFinite(Float.float16ToFloat(Float.floatToFloat16(scale)))) {
       throw new IllegalArgumentException(
-          "values of a block are so large that its " + dtype + " scale " + scale
+          "values of a block are so large that its "
+              + dtype
+              + " scale "
+              + scale
               + " exceeds the F16 range of 65504; store the tensor as F32 or BF16");
     }
   }

@@ -13,7 +13,8 @@ public sealed interface Storage {
     public Host {
       if (!segment.isNative()) {
         throw new IllegalArgumentException(
-            "tensors need native or mapped memory; allocate with an Arena instead of wrapping an array");
+            "tensors need native or mapped memory; allocate with an Arena instead of wrapping an"
+                + " array");
       }
     }
 

@@ -47,12 +47,21 @@ public final class Tensor {
     long needed = byteOffset + extentBytes(dtype, shape, strides);
     if (byteOffset < 0 || needed > storage.byteSize()) {
       throw new IllegalArgumentException(
-          "a tensor of " + dtype + shape + " at byte " + byteOffset + " needs " + needed
-              + " bytes of storage but there are " + storage.byteSize());
+          "a tensor of "
+              + dtype
+              + shape
+              + " at byte "
+              + byteOffset
+              + " needs "
+              + needed
+              + " bytes of storage but there are "
+              + storage.byteSize());
     }
   }
 
-  /** Zero-filled host tensor, row-major, aligned to {@link #ALIGNMENT_BYTES}; owned by the arena. */
+  /**
+   * Zero-filled host tensor, row-major, aligned to {@link #ALIGNMENT_BYTES}; owned by the arena.
+   */
   public static Tensor allocate(Arena arena, DType dtype, long... extents) {
     Shape shape = Shape.of(extents);
     long bytes = extentBytes(dtype, shape, shape.contiguousStrides());
@@ -134,7 +143,8 @@ public final class Tensor {
    */
   public MemorySegment segment() {
     return switch (storage) {
-      case Storage.Host host -> byteOffset == 0 ? host.segment() : host.segment().asSlice(byteOffset);
+      case Storage.Host host ->
+          byteOffset == 0 ? host.segment() : host.segment().asSlice(byteOffset);
       case Storage.Device device ->
           throw new IllegalStateException(
               "tensor lives on device " + device.deviceId() + "; copy it to the host first");
@@ -155,7 +165,14 @@ public final class Tensor {
   public Tensor slice(int dimension, long from, long length) {
     if (from < 0 || length < 0 || from + length > shape.extent(dimension)) {
       throw new IndexOutOfBoundsException(
-          "slice [" + from + ", " + (from + length) + ") of dimension " + dimension + " of " + shape);
+          "slice ["
+              + from
+              + ", "
+              + (from + length)
+              + ") of dimension "
+              + dimension
+              + " of "
+              + shape);
     }
     long[] extents = shape.extents();
     extents[dimension] = length;

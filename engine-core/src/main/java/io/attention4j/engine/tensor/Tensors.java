@@ -11,8 +11,8 @@ public final class Tensors {
   private Tensors() {}
 
   /**
-   * A row-major copy as another type, converted through f32, one row (the innermost dimension) at
-   * a time. Conversion to the type it has already copies the stored values unchanged, so every type
+   * A row-major copy as another type, converted through f32, one row (the innermost dimension) at a
+   * time. Conversion to the type it has already copies the stored values unchanged, so every type
    * can be copied to itself. The source may be strided; it is only read.
    *
    * @param source any type, in host memory
@@ -32,8 +32,15 @@ public final class Tensors {
     }
     if (rowElements % target.blockSize() != 0) {
       throw new IllegalArgumentException(
-          "rows of " + rowElements + " elements of " + source + " do not fill blocks of "
-              + target.blockSize() + ", which " + target + " needs; store it as F16, BF16 or F32");
+          "rows of "
+              + rowElements
+              + " elements of "
+              + source
+              + " do not fill blocks of "
+              + target.blockSize()
+              + ", which "
+              + target
+              + " needs; store it as F16, BF16 or F32");
     }
     Tensor result = Tensor.allocate(arena, target, shape.extents());
     if (shape.elements() == 0) {

@@ -68,12 +68,30 @@ class RowCodecTest {
   @Test
   void plainFloatsKeepSpecialValues() {
     float[] special = {
-      0f, -0f, Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 0x1p-24f, 65504f,
-      65519f, 65520f, 0x1p-25f, 0x1.8p-24f
+      0f,
+      -0f,
+      Float.NaN,
+      Float.POSITIVE_INFINITY,
+      Float.NEGATIVE_INFINITY,
+      0x1p-24f,
+      65504f,
+      65519f,
+      65520f,
+      0x1p-25f,
+      0x1.8p-24f
     };
     float[] inHalf = {
-      0f, -0f, Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 0x1p-24f, 65504f,
-      65504f, Float.POSITIVE_INFINITY, 0f, 0x1p-23f
+      0f,
+      -0f,
+      Float.NaN,
+      Float.POSITIVE_INFINITY,
+      Float.NEGATIVE_INFINITY,
+      0x1p-24f,
+      65504f,
+      65504f,
+      Float.POSITIVE_INFINITY,
+      0f,
+      0x1p-23f
     };
     assertArrayEquals(special, roundTrip(DType.F32, special));
     assertArrayEquals(inHalf, roundTrip(DType.F16, special));
@@ -93,8 +111,8 @@ class RowCodecTest {
 
   /**
    * Every value gets the code whose number is nearest, given the scales that were stored. So a
-   * value inside a block's range is off by at most half a step. Q4_0 and Q8_0 choose codes before the
-   * scale is rounded to F16, by up to 2^-11 of itself, which both candidates may be off by.
+   * value inside a block's range is off by at most half a step. Q4_0 and Q8_0 choose codes before
+   * the scale is rounded to F16, by up to 2^-11 of itself, which both candidates may be off by.
    */
   @ParameterizedTest
   @EnumSource(names = {"Q4_0", "Q8_0", "Q4_K", "Q6_K"})
@@ -126,8 +144,17 @@ class RowCodecTest {
         float error = Math.abs(decoded[i] - values[i]);
         assertTrue(
             error <= nearest[i] + slack,
-            dtype + " " + name + " element " + i + ": " + values[i] + " became " + decoded[i]
-                + " but another code is off by only " + nearest[i]);
+            dtype
+                + " "
+                + name
+                + " element "
+                + i
+                + ": "
+                + values[i]
+                + " became "
+                + decoded[i]
+                + " but another code is off by only "
+                + nearest[i]);
       }
     }
   }
@@ -226,8 +253,7 @@ class RowCodecTest {
     codec.decode(segment, bytes, values, block, 0);
     String message =
         assertThrows(
-                IndexOutOfBoundsException.class,
-                () -> codec.decode(segment, 1, values, 0, block))
+                IndexOutOfBoundsException.class, () -> codec.decode(segment, 1, values, 0, block))
             .getMessage();
     assertTrue(message.contains(dtype.name()) && message.contains("segment has " + bytes), message);
     assertThrows(
@@ -235,12 +261,10 @@ class RowCodecTest {
     assertThrows(
         IndexOutOfBoundsException.class,
         () -> codec.decode(segment, Long.MAX_VALUE, values, 0, block));
-    assertThrows(
-        IndexOutOfBoundsException.class, () -> codec.decode(segment, 0, values, 1, block));
+    assertThrows(IndexOutOfBoundsException.class, () -> codec.decode(segment, 0, values, 1, block));
     assertThrows(
         IndexOutOfBoundsException.class, () -> codec.decode(segment, 0, values, -1, block));
-    assertThrows(
-        IllegalArgumentException.class, () -> codec.decode(segment, 0, values, 0, -block));
+    assertThrows(IllegalArgumentException.class, () -> codec.decode(segment, 0, values, 0, -block));
     if (block > 1) {
       assertThrows(
           IllegalArgumentException.class, () -> codec.decode(segment, 0, values, 0, block - 1));
@@ -257,7 +281,8 @@ class RowCodecTest {
                   () -> codec.encode(values, 0, segment, 0, block))
               .getMessage();
       assertEquals(
-          dtype + " can be read but not written; choose one of"
+          dtype
+              + " can be read but not written; choose one of"
               + " F32, F16, BF16, Q4_0, Q8_0, Q4_K, Q6_K",
           refusal);
     }

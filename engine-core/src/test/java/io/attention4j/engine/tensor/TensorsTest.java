@@ -45,8 +45,10 @@ class TensorsTest {
       Tensor lower = source.slice(0, 1, 2);
       Tensor copy = Tensors.convert(lower, dtype, arena);
       assertNotSame(lower, copy);
-      assertEquals(-1, MemorySegment.mismatch(
-          segment, dtype.bytes(256), dtype.bytes(768), copy.segment(), 0, dtype.bytes(512)));
+      assertEquals(
+          -1,
+          MemorySegment.mismatch(
+              segment, dtype.bytes(256), dtype.bytes(768), copy.segment(), 0, dtype.bytes(512)));
 
       float[] expected = new float[512];
       RowCodec.of(dtype).decode(segment, dtype.bytes(256), expected, 0, 512);
@@ -98,8 +100,9 @@ class TensorsTest {
       assertEquals((short) 0x3e00, half.segment().get(Tensor.SHORT, 0));
       Tensor empty = Tensor.allocate(arena, DType.Q5_1, 0, 64);
       assertEquals(0, Tensors.convert(empty, DType.Q4_0, arena).byteSize());
-      assertEquals(0, Tensors.convert(Tensor.allocate(arena, DType.F32, 4, 0), DType.Q4_K, arena)
-          .byteSize());
+      assertEquals(
+          0,
+          Tensors.convert(Tensor.allocate(arena, DType.F32, 4, 0), DType.Q4_K, arena).byteSize());
     }
   }
 
@@ -119,8 +122,7 @@ class TensorsTest {
 
       Storage device = new Storage.Device("opencl:0", new Object(), 4096);
       Tensor remote = Tensor.of(device, DType.F32, Shape.of(2, 4), 0);
-      assertThrows(
-          IllegalStateException.class, () -> Tensors.convert(remote, DType.F16, arena));
+      assertThrows(IllegalStateException.class, () -> Tensors.convert(remote, DType.F16, arena));
     }
   }
 

@@ -1,2 +1,6 @@
-/** SIMD kernels for the CPU (jdk.incubator.vector) and their scalar fallback. */
+/**
+ * The CPU providers: {@link io.attention4j.kernels.cpu.SimdProvider} (id "cpu.simd") and its
+ * fallback {@link io.attention4j.kernels.cpu.ScalarProvider} (id "cpu.scalar"). Nothing in this
+ * package links to jdk.incubator.vector, so it loads in a JVM that was started without it.
+ */
 package io.attention4j.kernels.cpu;

@@ -1,0 +1,4 @@
+/** An application of Attention4j. */
+module smoke {
+  requires io.attention4j.llm;
+}
