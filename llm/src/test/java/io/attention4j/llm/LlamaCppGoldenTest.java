@@ -26,7 +26,7 @@ class LlamaCppGoldenTest {
    * llama.cpp computes in F32, keeps its cache in F16 (relative error 2^-11 = 5e-4 of keys and
    * values) and GELU in a table of F16; a probability inherits a few of these.
    */
-  private static final double RELATIVE = 0.02;
+  private static final double RELATIVE = 0.01;
 
   private static final LoadOptions OPTIONS =
       LoadOptions.builder().kernels("reference").kvCache("f32").build();
@@ -44,22 +44,25 @@ class LlamaCppGoldenTest {
     try (InputStream in = getClass().getResourceAsStream("llama-cpp-golden.json")) {
       golden = new ObjectMapper().readTree(in);
     }
-    int[] prompt =
-        StreamSupport.stream(golden.get("prompt").spliterator(), false)
+    int[] tokens =
+        StreamSupport.stream(golden.get("tokens").spliterator(), false)
             .mapToInt(JsonNode::intValue)
             .toArray();
-    JsonNode steps = golden.get("models").get(spec.name());
-    int[] expected = new int[steps.size()];
-    int[] actual = new int[steps.size()];
+    JsonNode rows = golden.get("models").get(spec.name());
+    int[] expected = new int[tokens.length];
+    int[] actual = new int[tokens.length];
     Path file = TinyGgufModel.write(spec, folder.resolve("model.gguf"));
     try (LanguageModel model = LanguageModel.load(file, OPTIONS);
         Session session = model.newSession()) {
-      session.append(prompt);
-      for (int i = 0; i < expected.length; i++) {
-        JsonNode most = steps.get(i);
+      for (int i = 0; i < tokens.length; i++) {
+        session.append(tokens[i]);
+        JsonNode most = rows.get(i);
         expected[i] = most.get(0).get(0).intValue();
         float[] logits = session.logits();
         actual[i] = LogProbs.top(logits, 1).getFirst().token();
+        if (actual[i] == most.get(1).get(0).intValue() && isTie(most)) {
+          actual[i] = expected[i];
+        }
         for (JsonNode candidate : most) {
           double probability = candidate.get(1).doubleValue();
           double ours = Math.exp(LogProbs.of(logits, candidate.get(0).intValue()));
@@ -67,11 +70,16 @@ class LlamaCppGoldenTest {
               probability,
               ours,
               RELATIVE * probability,
-              spec + " step " + i + " token " + candidate.get(0));
+              spec + " position " + i + " token " + candidate.get(0));
         }
-        session.append(expected[i]);
       }
     }
     assertArrayEquals(expected, actual);
+  }
+
+  /** Whether rounding may swap the two most probable tokens. */
+  private static boolean isTie(JsonNode most) {
+    double first = most.get(0).get(1).doubleValue();
+    return first - most.get(1).get(1).doubleValue() < RELATIVE * first;
   }
 }
