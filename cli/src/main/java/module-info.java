@@ -1,6 +1,7 @@
 /** The attention4j command. */
 module io.attention4j.cli {
   requires io.attention4j.llm;
+  requires com.fasterxml.jackson.databind;
   requires info.picocli;
   requires java.management;
   requires jdk.management;
