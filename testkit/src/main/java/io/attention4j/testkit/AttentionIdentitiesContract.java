@@ -46,7 +46,8 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
     ScoreModifier bias = new ScoreModifier.AdditiveBias();
     return Stream.of(
         identity("one-key-is-its-value", causal, this::oneKey),
-        identity("equal-scores-give-the-mean", spec(2, 1, 8).scale(0).mask(ALL).build(), this::mean),
+        identity(
+            "equal-scores-give-the-mean", spec(2, 1, 8).scale(0).mask(ALL).build(), this::mean),
         identity("split-and-merge", causal, this::splitAndMerge),
         identity("split-sigmoid-adds-up", sigmoid(ALL), this::splitSigmoid),
         identity("sink-joins-at-the-merge", sinks, this::sinkAtMerge),
@@ -122,7 +123,9 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
         Tensor out = Tensor.ofFloats(arena, left.out(), 12, 4, 40);
         Tensor lse = Tensor.ofFloats(arena, left.lse(), 12, 4);
         OnlineSoftmax.merge(
-            out, lse, Tensor.ofFloats(arena, right.out(), 12, 4, 40),
+            out,
+            lse,
+            Tensor.ofFloats(arena, right.out(), 12, 4, 40),
             Tensor.ofFloats(arena, right.lse(), 12, 4));
         requireSame(data, run(data), new Result(out.toFloats(), lse.toFloats()));
       }
@@ -160,8 +163,7 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
   }
 
   private void sinkOfMinusInfinity() {
-    AttentionData data =
-        AttentionCase.of("no-sink", spec(4, 2, 40)).sequence(9, 7).build().data();
+    AttentionData data = AttentionCase.of("no-sink", spec(4, 2, 40)).sequence(9, 7).build().data();
     requireSame(data, run(data), run(data.withSpec(noSinks())));
   }
 
@@ -177,7 +179,8 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
   private void partialBlocks() {
     AttentionData data =
         AttentionCase.of("partial-blocks", spec(4, 2, 40)).sequence(20, 67).build().data();
-    requireSame(data, run(data), run(data.withSelection(causalBlocks(), everyBlock(20, 67, false))));
+    requireSame(
+        data, run(data), run(data.withSelection(causalBlocks(), everyBlock(20, 67, false))));
   }
 
   private static AttentionSpec causalBlocks() {
@@ -262,8 +265,7 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
         List.of(s.heads().get(0), s.heads().get(0), s.heads().get(1), s.heads().get(1));
     AttentionData repeated =
         data.withSequences(
-                List.of(
-                    new AttentionData.Sequence(9, s.firstPosition(), s.q(), heads, 0, null)))
+                List.of(new AttentionData.Sequence(9, s.firstPosition(), s.q(), heads, 0, null)))
             .withSpec(spec(4, 4, 40).build());
     requireSame(data, run(data), run(repeated));
   }
@@ -319,7 +321,8 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
 
   private void hugeSoftCap() {
     AttentionData data = AttentionCase.of("cap", spec(4, 2, 40)).sequence(9, 35).build().data();
-    // cap * tanh(x / cap) = x (1 - (x / cap)^2 / 3): at cap 1e6 the rounding of tanh is all that is left.
+    // cap * tanh(x / cap) = x (1 - (x / cap)^2 / 3): at cap 1e6 the rounding of tanh is all that is
+    // left.
     requireSame(data, run(data), run(data.withSpec(softCap())));
   }
 
@@ -329,7 +332,11 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
       List<AttentionData> problems =
           List.of(
               AttentionCase.of("threads-prefill", spec(6, 2, 64)).sequence(70, 150).build().data(),
-              AttentionCase.of("threads-decode", spec(6, 2, 64)).sequence(1, 1500).pages(Pages.of(64)).build().data());
+              AttentionCase.of("threads-decode", spec(6, 2, 64))
+                  .sequence(1, 1500)
+                  .pages(Pages.of(64))
+                  .build()
+                  .data());
       for (AttentionData data : problems) {
         Result one = null;
         for (int threads : new int[] {1, 2, 4}) {
@@ -358,7 +365,8 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
                 .build()
                 .data();
         try (AttentionFixture fixture = new AttentionFixture(device(), data)) {
-          Comparison.requireSameBits("out of a reused plan", run(data).out(), fixture.run(plan).out());
+          Comparison.requireSameBits(
+              "out of a reused plan", run(data).out(), fixture.run(plan).out());
         }
       }
     }
@@ -368,7 +376,10 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
     // n equal keys with score 0 and bias -ln n: every weight is 1 / (1 + n).
     int keys = 35;
     AttentionData data =
-        AttentionCase.of("equal-keys", sigmoidBuilder(ALL).scale(0)).sequence(3, keys).build().data();
+        AttentionCase.of("equal-keys", sigmoidBuilder(ALL).scale(0))
+            .sequence(3, keys)
+            .build()
+            .data();
     float[] v = data.sequences().getFirst().heads().getFirst().v();
     float[] out = run(data).out();
     float[] expected = new float[40];
@@ -382,7 +393,10 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
     Comparison.requireClose("head 0 of row 0", expected, Arrays.copyOf(out, 40), 2e-6);
   }
 
-  /** Golden values of Apple's sigmoid attention in float64; inputs sin(1.3 n + seed), rounded to float. */
+  /**
+   * Golden values of Apple's sigmoid attention in float64; inputs sin(1.3 n + seed), rounded to
+   * float.
+   */
   private void golden(Mask mask, double sum) {
     AttentionData.Head head =
         new AttentionData.Head(
@@ -390,10 +404,15 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
     AttentionData.Sequence sequence =
         new AttentionData.Sequence(8, 0, sines(0.1, 32), List.of(head), 0, null);
     float[] out =
-        run(
-                new AttentionData(
-                    golden(mask), List.of(sequence), null, null, Selection.NONE, Pages.of(3),
-                    Layout.CONTIGUOUS, "golden"))
+        run(new AttentionData(
+                golden(mask),
+                List.of(sequence),
+                null,
+                null,
+                Selection.NONE,
+                Pages.of(3),
+                Layout.CONTIGUOUS,
+                "golden"))
             .out();
     double actual = 0;
     for (float value : out) {
