@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.attention4j.llm.tiny.TinyGgufModel;
+import io.attention4j.llm.tiny.TinyHuggingFaceModel;
 import io.attention4j.llm.tiny.TinyReference;
 import io.attention4j.llm.tiny.TinySpec;
 import java.io.IOException;
@@ -49,6 +50,20 @@ class DecoderReferenceTest {
         session.append(tokens[t]);
         assertClose(expected[t], session.logits(), spec + " token " + t);
       }
+    }
+  }
+
+  /** The same weights under transformers' names, in its layout; prefill, since decode is above. */
+  @ParameterizedTest
+  @MethodSource("models")
+  void aHuggingFaceFolderEqualsTheReference(TinySpec spec) throws IOException {
+    int[] tokens = tokens(spec, 20);
+    double[][] expected = new TinyReference(spec).logits(tokens);
+    Path file = TinyHuggingFaceModel.write(spec, folder.resolve("model"));
+    try (LanguageModel model = LanguageModel.load(file, OPTIONS);
+        Session session = model.newSession()) {
+      session.append(tokens.clone());
+      assertClose(expected[tokens.length - 1], session.logits(), spec.toString());
     }
   }
 
