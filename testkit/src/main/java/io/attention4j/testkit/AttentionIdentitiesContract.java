@@ -374,7 +374,11 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
 
   private void pages(KvFormat format) {
     AttentionData data =
-        AttentionCase.of("pages", spec(4, 2, 40)).sequence(9, 35).pages(Pages.of(16)).build().data();
+        AttentionCase.of("pages", spec(4, 2, 40))
+            .sequence(9, 35)
+            .pages(Pages.of(16))
+            .build()
+            .data();
     AttentionData.Sequence s = data.sequences().getFirst();
     List<AttentionData.Head> stored = new ArrayList<>();
     for (AttentionData.Head head : s.heads()) {

@@ -37,7 +37,8 @@ class ConformanceTest {
   @ParameterizedTest
   @ValueSource(strings = {"reference", "auto"})
   void theOnnxCasesPass(String provider) throws IOException {
-    Path onnx = Path.of(System.getProperty("attention4j.shared", "../../shared")).resolve("data/onnx");
+    Path onnx =
+        Path.of(System.getProperty("attention4j.shared", "../../shared")).resolve("data/onnx");
     if (!Files.isDirectory(onnx)) {
       abort("SKIPPED: the ONNX cases are not at " + onnx.toAbsolutePath().normalize());
     }

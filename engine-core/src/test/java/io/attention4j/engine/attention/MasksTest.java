@@ -12,7 +12,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class MasksTest {
-  /** What rows at positions first, first + 1, ... see of keys 0..keys-1: '#' visible, '.' hidden. */
+  /**
+   * What rows at positions first, first + 1, ... see of keys 0..keys-1: '#' visible, '.' hidden.
+   */
   private static String picture(Mask mask, AttentionBatch batch, int keys) {
     StringBuilder picture = new StringBuilder();
     for (int row = 0; row < batch.rows(0); row++) {

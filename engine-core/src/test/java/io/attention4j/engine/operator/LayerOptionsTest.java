@@ -29,14 +29,17 @@ class LayerOptionsTest {
 
   @Test
   void everyLayerIsCoveredExactlyOnce() {
-    String gap = assertThrows(IllegalArgumentException.class, () -> layers("0-1=a,3-=b", 4)).getMessage();
+    String gap =
+        assertThrows(IllegalArgumentException.class, () -> layers("0-1=a,3-=b", 4)).getMessage();
     assertEquals("'0-1=a,3-=b' does not cover layer 2 of 4", gap);
-    String twice = assertThrows(IllegalArgumentException.class, () -> layers("0-2=a,2-=b", 4)).getMessage();
+    String twice =
+        assertThrows(IllegalArgumentException.class, () -> layers("0-2=a,2-=b", 4)).getMessage();
     assertEquals("'0-2=a,2-=b' covers layer 2 twice", twice);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "0-1", "0-1=", "0-1=a,", "0--1=a", "0-1=a,b", "0-9999999=a", "1-x=a", "0=a:"})
+  @ValueSource(
+      strings = {"", "0-1", "0-1=", "0-1=a,", "0--1=a", "0-1=a,b", "0-9999999=a", "1-x=a", "0=a:"})
   void refusesWhatIsNotTheGrammar(String text) {
     IllegalArgumentException refused =
         assertThrows(IllegalArgumentException.class, () -> LayerOptions.parse(text));

@@ -53,10 +53,14 @@ class OptionSpecTest {
     assertEquals(0.5, option.number("x", 1, 0, 1));
     assertEquals(1, option.number("missing", 1, 0, 1));
     assertEquals("'a' setting n=12 is outside 0..11", refusal(() -> option.integer("n", 1, 0, 11)));
-    assertEquals("'a' setting bad=1x is not an integer", refusal(() -> option.integer("bad", 1, 0, 9)));
-    assertEquals("'a' setting bad=1x is not a number", refusal(() -> option.number("bad", 1, 0, 9)));
-    assertEquals("'a' setting x=0.5 is outside 1.0..9.0", refusal(() -> option.number("x", 1, 1, 9)));
-    assertEquals("'a' setting nan=NaN is outside 0.0..9.0", refusal(() -> option.number("nan", 1, 0, 9)));
+    assertEquals(
+        "'a' setting bad=1x is not an integer", refusal(() -> option.integer("bad", 1, 0, 9)));
+    assertEquals(
+        "'a' setting bad=1x is not a number", refusal(() -> option.number("bad", 1, 0, 9)));
+    assertEquals(
+        "'a' setting x=0.5 is outside 1.0..9.0", refusal(() -> option.number("x", 1, 1, 9)));
+    assertEquals(
+        "'a' setting nan=NaN is outside 0.0..9.0", refusal(() -> option.number("nan", 1, 0, 9)));
   }
 
   private static String refusal(Runnable action) {

@@ -27,7 +27,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** A valid call of 3 rows, 4/2 heads of 8, 5 keys, and what happens when one part of it is wrong. */
+/**
+ * A valid call of 3 rows, 4/2 heads of 8, 5 keys, and what happens when one part of it is wrong.
+ */
 class AttentionChecksTest {
   private final Arena arena = Arena.ofConfined();
   private final AttentionBatch batch = new AttentionBatch();
@@ -170,7 +172,8 @@ class AttentionChecksTest {
     refused("null");
   }
 
-  private void blocks(int[] rowOffset, int[] full, int[] fullIndices, int[] partial, int[] indices) {
+  private void blocks(
+      int[] rowOffset, int[] full, int[] fullIndices, int[] partial, int[] indices) {
     selection =
         new Selection.Blocks(
             new BlockMask(

@@ -81,10 +81,10 @@ class TensorTest {
     MemorySegment segment = arena.allocate(59);
     String message =
         assertThrows(
-                IllegalArgumentException.class,
-                () -> Tensor.of(segment, DType.F32, Shape.of(3, 5)))
+                IllegalArgumentException.class, () -> Tensor.of(segment, DType.F32, Shape.of(3, 5)))
             .getMessage();
-    assertTrue(message.contains("F32[3, 5]") && message.contains("60") && message.contains("59"), message);
+    assertTrue(
+        message.contains("F32[3, 5]") && message.contains("60") && message.contains("59"), message);
     Storage storage = new Storage.Host(arena.allocate(64));
     assertThrows(
         IllegalArgumentException.class, () -> Tensor.of(storage, DType.F32, Shape.of(3, 5), 8));
@@ -95,8 +95,7 @@ class TensorTest {
   @Test
   void refusesHeapMemory() {
     MemorySegment heap = MemorySegment.ofArray(new float[4]);
-    assertThrows(
-        IllegalArgumentException.class, () -> Tensor.of(heap, DType.F32, Shape.of(4)));
+    assertThrows(IllegalArgumentException.class, () -> Tensor.of(heap, DType.F32, Shape.of(4)));
   }
 
   @Test
@@ -129,7 +128,6 @@ class TensorTest {
 
   @Test
   void valuesMustFillTheShape() {
-    assertThrows(
-        IllegalArgumentException.class, () -> Tensor.ofFloats(arena, new float[5], 2, 3));
+    assertThrows(IllegalArgumentException.class, () -> Tensor.ofFloats(arena, new float[5], 2, 3));
   }
 }
