@@ -20,7 +20,8 @@ import picocli.CommandLine.Spec;
       InspectCommand.class,
       TokenizeCommand.class,
       QuantizeCommand.class,
-      DoctorCommand.class
+      DoctorCommand.class,
+      ConformanceCommand.class
     })
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;
