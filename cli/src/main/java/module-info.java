@@ -1,9 +1,9 @@
 /** The attention4j command. */
 module io.attention4j.cli {
   requires com.fasterxml.jackson.databind;
+  requires io.attention4j.chat;
   requires io.attention4j.demo;
   requires io.attention4j.llm;
-  requires com.fasterxml.jackson.databind;
   requires info.picocli;
   requires java.management;
   requires jdk.management;
