@@ -45,7 +45,7 @@ final class MemoryBudget {
     }
     double room = Math.max(0, availableBytes - estimate.scratchBytes());
     long fitting = (long) (estimate.contextTokens() * room / estimate.kvCacheBytes());
-    throw new IllegalArgumentException(
+    throw new ContextTooLargeException(
         "a context of "
             + estimate.contextTokens()
             + " tokens needs "
