@@ -16,8 +16,6 @@ import picocli.CommandLine.Spec;
     scope = ScopeType.INHERIT,
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
-<<<<<<< HEAD
-=======
     synopsisSubcommandLabel = "COMMAND",
     sortOptions = false,
     usageHelpAutoWidth = false,
@@ -31,7 +29,6 @@ import picocli.CommandLine.Spec;
       "130:interrupted",
       "141:the reader of stdout went away"
     },
->>>>>>> cli
     subcommands = {
       GenerateCommand.class,
       ChatCommand.class,
