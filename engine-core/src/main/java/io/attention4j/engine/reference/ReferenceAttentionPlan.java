@@ -15,6 +15,7 @@ import io.attention4j.engine.attention.Selection;
 import io.attention4j.engine.spi.AttentionChecks;
 import io.attention4j.engine.spi.AttentionPlan;
 import io.attention4j.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -196,8 +197,9 @@ final class ReferenceAttentionPlan implements AttentionPlan {
     boolean softmax = spec.normalizer() instanceof Normalizer.Softmax;
     double divisor = softmax && max != Double.NEGATIVE_INFINITY ? sum : 1;
     long first = outRow * out.out().stride(0) + h * out.out().stride(1);
+    MemorySegment result = out.out().segment();
     for (int d = 0; d < spec.valueDim(); d++) {
-      out.out().segment().setAtIndex(Tensor.FLOAT, first + d, (float) (weightedSum[d] / divisor));
+      result.setAtIndex(Tensor.FLOAT, first + d, (float) (weightedSum[d] / divisor));
     }
     if (out.lse() != null) {
       double lse = max == Double.NEGATIVE_INFINITY ? max : max + Math.log(sum);
@@ -212,9 +214,10 @@ final class ReferenceAttentionPlan implements AttentionPlan {
       return Double.NEGATIVE_INFINITY;
     }
     long first = (batch.firstRow(s) + row) * q.stride(0) + h * q.stride(1);
+    MemorySegment queries = q.segment();
     double dot = 0;
     for (int d = 0; d < spec.headDim(); d++) {
-      dot += q.segment().getAtIndex(Tensor.FLOAT, first + d) * key[j * spec.headDim() + d];
+      dot += queries.getAtIndex(Tensor.FLOAT, first + d) * key[j * spec.headDim() + d];
     }
     double x = spec.scale() * dot;
     long queryPosition = batch.firstPosition(s) + row;

@@ -43,7 +43,8 @@ final class GgufVocabulary {
     String model =
         metadata
             .string(KEYS + "model")
-            .orElseThrow(() -> bad("the file has no tokenizer.ggml.model, so it holds no vocabulary"));
+            .orElseThrow(
+                () -> bad("the file has no tokenizer.ggml.model, so it holds no vocabulary"));
     switch (model) {
       case "llama" -> sentencePiece = true;
       case "gpt2" -> sentencePiece = false;
@@ -51,7 +52,8 @@ final class GgufVocabulary {
           throw bad(
               "tokenizer.ggml.model is "
                   + quote(model)
-                  + ", while this version reads gpt2 (byte-level BPE) and llama (SentencePiece BPE)");
+                  + ", while this version reads gpt2 (byte-level BPE) and llama (SentencePiece"
+                  + " BPE)");
     }
     tokens = required(metadata.strings(KEYS + "tokens"), "tokens");
     if (tokens.length == 0) {

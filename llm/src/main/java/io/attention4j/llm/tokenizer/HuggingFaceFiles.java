@@ -57,7 +57,8 @@ final class HuggingFaceFiles {
               + " save_pretrained)");
     }
     if (Files.size(file()) > MAX_BYTES) {
-      throw bad("the file has " + Files.size(file()) + " bytes where " + MAX_BYTES + " are allowed");
+      throw bad(
+          "the file has " + Files.size(file()) + " bytes where " + MAX_BYTES + " are allowed");
     }
     try {
       tokenizer = MAPPER.readTree(Files.readString(file()));

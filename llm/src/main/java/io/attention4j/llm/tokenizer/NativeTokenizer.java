@@ -22,7 +22,7 @@ final class NativeTokenizer implements AutoCloseable {
   /**
    * Builds the native tokenizer.
    *
-   * @param json a tokenizer.json without truncation, padding, post-processor and decoder
+   * @param json a tokenizer.json that asks for neither truncation nor padding
    * @param file the file for error messages
    * @throws ModelFormatException if the library does not accept the text
    * @throws TokenizerException if the library cannot run here

@@ -7,7 +7,8 @@ import java.util.Arrays;
 
 /**
  * What the post-processor of a tokenizer.json puts around a single text. Read here, not by the
- * native library: that one ends the JVM when a template names a token that the file does not define.
+ * native library: that one ends the JVM when a template names a token that the file does not
+ * define.
  *
  * @param prefix ids before a text
  * @param suffix ids after it
@@ -69,7 +70,8 @@ record PostProcessor(int[] prefix, int[] suffix) {
       String name = piece.path("SpecialToken").path("id").asText("");
       JsonNode ids = node.path("special_tokens").path(name).path("ids");
       if (!ids.isArray()) {
-        throw new MalformedException("its template names " + quote(name) + " without giving its ids");
+        throw new MalformedException(
+            "its template names " + quote(name) + " without giving its ids");
       }
       for (JsonNode id : ids) {
         int[] one = {id(id, size)};

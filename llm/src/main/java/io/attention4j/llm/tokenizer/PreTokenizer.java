@@ -141,8 +141,8 @@ record PreTokenizer(List<String> patterns, boolean ignoreMerges, boolean addsBos
           "the pre-tokenizer " + quote(name) + " (tokenizer.ggml.pre) is unknown",
           "known ones are "
               + String.join(", ", BY_NAME.keySet())
-              + ", and a Hugging Face folder of the model, whose tokenizer.json spells its rule out,"
-              + " works too");
+              + ", and a Hugging Face folder of the model, whose tokenizer.json spells its rule"
+              + " out, works too");
     }
     return found;
   }

@@ -1,6 +1,7 @@
 package io.attention4j.kernels.cpu.simd;
 
 import io.attention4j.engine.runtime.Parallel;
+import io.attention4j.engine.spi.AttentionKernel;
 import io.attention4j.engine.spi.ProbeKernel;
 import io.attention4j.kernels.cpu.KernelTable;
 import io.attention4j.kernels.cpu.SimdProvider;
@@ -15,7 +16,9 @@ public final class SimdKernels {
 
   /** The kernels on these workers; a new kernel is one line here. */
   public static KernelTable table(Parallel workers) {
-    return new KernelTable().with(ProbeKernel.class, new SimdProbe(workers));
+    return new KernelTable()
+        .with(ProbeKernel.class, new SimdProbe(workers))
+        .with(AttentionKernel.class, new SimdAttention(workers));
   }
 
   /**

@@ -24,6 +24,9 @@ final class Species {
   static final VectorSpecies<Integer> INT =
       VectorSpecies.of(int.class, VectorShape.forBitSize(BITS));
 
+  /** Whether 32 vector registers are there, so that tiles are four vectors wide and not two. */
+  static final boolean WIDE = LANES == 16;
+
   private Species() {}
 
   private static int chosenBits() {

@@ -1,0 +1,163 @@
+package io.attention4j.kernels.cpu.simd;
+
+import io.attention4j.engine.attention.AttentionBatch;
+import io.attention4j.engine.attention.AttentionSpec;
+import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.kernels.cpu.attention.MaskBounds;
+import io.attention4j.kernels.cpu.attention.PageFormat;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * The query rows of one piece of work, a row of one query head per lane, cut into tiles of {@link
+ * #WIDTH} lanes. The heads of a group share keys and so stand side by side: lane = row * heads +
+ * head. A tile's q and out are transposed, [dim, WIDTH]. One per worker.
+ */
+final class QueryLanes {
+  /** Lanes of a tile. */
+  static final int WIDTH = Species.WIDE ? MicroTile4.WIDTH : MicroTile2.WIDTH;
+
+  /** Most lanes of one piece of work: enough to hide the cost of loading a key tile. */
+  static final int MOST = 256;
+
+  private final int headDim;
+  private final int paddedValueDim;
+
+  /** Row in its sequence, per lane. */
+  final int[] row = new int[MOST];
+
+  /** Query head, per lane. */
+  final int[] head = new int[MOST];
+
+  /** Lowest relative key position that the mask can show, per lane. */
+  final int[] first = new int[MOST];
+
+  /** Highest relative key position that the mask can show, per lane. */
+  final int[] last = new int[MOST];
+
+  /** Running maximum in base 2 (softmax), per lane. */
+  final float[] max = new float[MOST];
+
+  /** Sum of weights relative to the maximum, per lane. */
+  final float[] sum = new float[MOST];
+
+  /** Scaled queries of tile t at t * headDim * WIDTH: [headDim, WIDTH]. */
+  final float[] q;
+
+  /** Weighted values of tile t at t * paddedValueDim * WIDTH: [paddedValueDim, WIDTH]. */
+  final float[] out;
+
+  /** Whether tile t has met a key; its out is unset before. */
+  final boolean[] started = new boolean[MOST / WIDTH];
+
+  private final int[] lowestFirst = new int[MOST / WIDTH];
+  private final int[] highestFirst = new int[MOST / WIDTH];
+  private final int[] lowestLast = new int[MOST / WIDTH];
+  private final int[] highestLast = new int[MOST / WIDTH];
+
+  /** Sequence of all lanes. */
+  int sequence;
+
+  /** Lanes in use. */
+  int count;
+
+  /** Tiles in use. */
+  int tiles;
+
+  QueryLanes(AttentionSpec spec) {
+    headDim = spec.headDim();
+    paddedValueDim = Panels.padded(spec.valueDim());
+    q = new float[MOST * headDim];
+    out = new float[MOST * paddedValueDim];
+  }
+
+  /** Starts a piece of work. */
+  void begin(int ofSequence) {
+    sequence = ofSequence;
+    count = 0;
+  }
+
+  /** Adds a lane. */
+  void add(int ofRow, int ofHead) {
+    row[count] = ofRow;
+    head[count++] = ofHead;
+  }
+
+  /** Packs q times {@code factor}, after all lanes were added. */
+  void pack(AttentionBatch batch, MaskBounds mask, Tensor tensor, float factor) {
+    tiles = Math.ceilDiv(count, WIDTH);
+    for (int lane = count; lane < tiles * WIDTH; lane++) {
+      row[lane] = row[count - 1];
+      head[lane] = head[count - 1];
+    }
+    Arrays.fill(max, 0, tiles * WIDTH, Float.NEGATIVE_INFINITY);
+    Arrays.fill(sum, 0, tiles * WIDTH, 0);
+    Arrays.fill(started, false);
+    MemorySegment memory = PageFormat.host(tensor.storage());
+    for (int lane = 0; lane < tiles * WIDTH; lane++) {
+      long element =
+          (batch.firstRow(sequence) + row[lane]) * tensor.stride(0) + head[lane] * tensor.stride(1);
+      long from = tensor.byteOffset() + element * Float.BYTES;
+      int to = lane / WIDTH * headDim * WIDTH + lane % WIDTH;
+      for (int d = 0; d < headDim; d++) {
+        q[to + d * WIDTH] = factor * memory.get(Tensor.FLOAT, from + (long) d * Float.BYTES);
+      }
+    }
+    bound(batch, mask);
+  }
+
+  private void bound(AttentionBatch batch, MaskBounds mask) {
+    for (int t = 0; t < tiles; t++) {
+      lowestFirst[t] = lowestLast[t] = Integer.MAX_VALUE;
+      highestFirst[t] = highestLast[t] = Integer.MIN_VALUE;
+      for (int lane = t * WIDTH; lane < (t + 1) * WIDTH; lane++) {
+        first[lane] = mask.first(batch, sequence, row[lane]);
+        last[lane] = mask.last(batch, sequence, row[lane]);
+        lowestFirst[t] = Math.min(lowestFirst[t], first[lane]);
+        highestFirst[t] = Math.max(highestFirst[t], first[lane]);
+        lowestLast[t] = Math.min(lowestLast[t], last[lane]);
+        highestLast[t] = Math.max(highestLast[t], last[lane]);
+      }
+    }
+  }
+
+  /** Whether some lane's interval touches key positions [lowest, highest]. */
+  boolean touches(int lowest, int highest) {
+    for (int t = 0; t < tiles; t++) {
+      if (touches(t, lowest, highest)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Whether some lane of tile t touches key positions [lowest, highest]. */
+  boolean touches(int t, int lowest, int highest) {
+    return highest >= lowestFirst[t] && lowest <= highestLast[t];
+  }
+
+  /** Whether key positions [lowest, highest] lie inside the interval of every lane of tile t. */
+  boolean covers(int t, int lowest, int highest) {
+    return lowest >= highestFirst[t] && highest <= lowestLast[t];
+  }
+
+  /** First key of a tile of consecutive positions that some lane of tile t may see. */
+  int firstKey(int t, KeyTile keys) {
+    return keys.consecutive ? Math.max(0, lowestFirst[t] - keys.lowest) : 0;
+  }
+
+  /** One past the last such key. */
+  int endKey(int t, KeyTile keys) {
+    return keys.consecutive ? Math.min(keys.count, highestLast[t] - keys.lowest + 1) : keys.count;
+  }
+
+  /** Index in {@link #q} of tile t. */
+  int queriesAt(int t) {
+    return t * headDim * WIDTH;
+  }
+
+  /** Index in {@link #out} of tile t. */
+  int outAt(int t) {
+    return t * paddedValueDim * WIDTH;
+  }
+}

@@ -1,0 +1,84 @@
+package io.attention4j.kernels.cpu.simd;
+
+import io.attention4j.engine.attention.AttentionBatch;
+import io.attention4j.engine.attention.AttentionInputs;
+import io.attention4j.engine.attention.AttentionOutputs;
+import io.attention4j.engine.attention.AttentionSpec;
+import io.attention4j.engine.attention.BlockMask;
+import io.attention4j.engine.attention.GatheredKeys;
+import io.attention4j.engine.attention.Selection;
+import io.attention4j.engine.runtime.Parallel;
+import io.attention4j.engine.spi.AttentionChecks;
+import io.attention4j.engine.spi.AttentionPlan;
+import io.attention4j.kernels.cpu.attention.MaskBounds;
+import io.attention4j.kernels.cpu.attention.TileTable;
+
+/** Cuts a batch into pieces and runs them on the workers. */
+final class SimdAttentionPlan implements AttentionPlan {
+  /** Pieces per worker below which pieces are made smaller. */
+  private static final int PIECES_PER_WORKER = 4;
+
+  private final AttentionSpec spec;
+  private final Parallel workers;
+  private final AttentionChecks checks;
+  private final TileTable table = new TileTable();
+  private final Prefill prefill;
+  private final Prefill.Room[] rooms;
+  private final Parallel.Body body = this::runPiece;
+
+  SimdAttentionPlan(AttentionSpec spec, Parallel workers) {
+    this.spec = spec;
+    this.workers = workers;
+    checks = new AttentionChecks(spec);
+    MaskBounds mask = MaskBounds.of(spec.mask());
+    prefill = new Prefill(spec, mask, table, new TileScores(spec, mask));
+    rooms = new Prefill.Room[workers.threads()];
+    for (int worker = 0; worker < rooms.length; worker++) {
+      rooms[worker] = new Prefill.Room(spec);
+    }
+  }
+
+  @Override
+  public void run(AttentionBatch batch, AttentionInputs in, AttentionOutputs out) {
+    checks.require(batch, in, out);
+    table.build(batch, in.kv());
+    prefill.begin(batch, in, out);
+    switch (in.selection()) {
+      case Selection.None none -> {
+        int lanes = pieceLanes(batch);
+        for (int s = 0; s < batch.sequences(); s++) {
+          for (int h = 0; h < spec.kvHeads(); h++) {
+            prefill.addRows(s, h, lanes);
+          }
+        }
+      }
+      case Selection.Blocks(BlockMask blocks) -> {
+        for (int s = 0; s < batch.sequences(); s++) {
+          prefill.addBlocks(blocks, s);
+        }
+      }
+      case Selection.Gathered(GatheredKeys keys) -> {
+        prefill.clear();
+        prefill.addGroups(keys);
+      }
+    }
+    workers.run(prefill.pieces(), body);
+  }
+
+  private int pieceLanes(AttentionBatch batch) {
+    long lanes = (long) batch.totalRows() * spec.queryHeads();
+    int pieceLanes = QueryLanes.MOST;
+    while (pieceLanes > QueryLanes.WIDTH
+        && lanes < (long) PIECES_PER_WORKER * workers.threads() * pieceLanes) {
+      pieceLanes /= 2;
+    }
+    return pieceLanes;
+  }
+
+  private void runPiece(int piece, int worker) {
+    prefill.run(piece, rooms[worker]);
+  }
+
+  @Override
+  public void close() {}
+}

@@ -1,0 +1,310 @@
+package io.attention4j.llm;
+
+import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.LayerOptions;
+import io.attention4j.engine.operator.LayerState;
+import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.DeviceOptions;
+import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.llm.architecture.ModelConfig;
+import io.attention4j.llm.decoder.Closing;
+import io.attention4j.llm.decoder.Decoder;
+import io.attention4j.llm.decoder.StepScheduler;
+import io.attention4j.llm.loading.CacheFactories;
+import io.attention4j.llm.loading.Fingerprint;
+import io.attention4j.llm.loading.ModelFiles;
+import io.attention4j.llm.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * A loaded model. Any number of threads may open sessions and use one each; sessions that are busy
+ * at the same time go through the model in one pass.
+ *
+ * <p>Closing frees everything, sessions included; a generation that is running ends with an {@link
+ * IllegalStateException}.
+ */
+public final class LanguageModel implements AutoCloseable {
+  private final ModelInfo info;
+  private final ModelFiles files;
+  private final Decoder decoder;
+  private final StepScheduler scheduler;
+  private final Tokenizer tokenizer;
+  private final List<AutoCloseable> owned;
+  private final Set<Session> sessions = new LinkedHashSet<>();
+  private byte[] fingerprint;
+  private boolean closed;
+
+  private LanguageModel(
+      ModelInfo info,
+      ModelFiles files,
+      Decoder decoder,
+      Tokenizer tokenizer,
+      List<AutoCloseable> owned) {
+    this.info = info;
+    this.files = files;
+    this.decoder = decoder;
+    this.scheduler = new StepScheduler(decoder);
+    this.tokenizer = tokenizer;
+    this.owned = owned;
+  }
+
+  /** Loads a model with default options. */
+  public static LanguageModel load(Path path) throws IOException {
+    return load(path, LoadOptions.DEFAULTS);
+  }
+
+  /**
+   * Loads a GGUF file (of a split one any part) or a Hugging Face folder. Weights are mapped, not
+   * read.
+   *
+   * @throws io.attention4j.llm.format.ModelFormatException if the file is bad or its architecture
+   *     unknown
+   * @throws io.attention4j.llm.tokenizer.TokenizerException if its vocabulary cannot be used
+   * @throws IllegalArgumentException if an option names something unknown, or the context does not
+   *     fit the model or the memory
+   * @throws IllegalStateException if the kernels asked for cannot run here
+   * @throws IOException if the system cannot read a file
+   */
+  public static LanguageModel load(Path path, LoadOptions options) throws IOException {
+    List<AutoCloseable> owned = new ArrayList<>();
+    boolean complete = false;
+    try {
+      Plan plan = plan(path, options, owned);
+      MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
+      Tokenizer tokenizer = plan.files().openTokenizer();
+      owned.add(tokenizer);
+      List<OptionSpec> attention =
+          LayerOptions.parse(options.attention()).forLayers(plan.config().sizes().layers());
+      Decoder decoder =
+          Decoder.load(
+              plan.files(),
+              plan.config(),
+              new Decoder.Options(plan.contextTokens(), plan.rows(), attention),
+              plan.kernels(),
+              plan.caches());
+      owned.add(decoder);
+      LanguageModel model =
+          new LanguageModel(
+              info(plan, options, decoder), plan.files(), decoder, tokenizer, owned);
+      complete = true;
+      return model;
+    } finally {
+      if (!complete) {
+        Closing.all(owned);
+      }
+    }
+  }
+
+  /**
+   * What loading would take, without loading.
+   *
+   * @throws io.attention4j.llm.format.ModelFormatException as {@link #load}
+   */
+  public static MemoryEstimate estimate(Path path, LoadOptions options) throws IOException {
+    List<AutoCloseable> opened = new ArrayList<>();
+    try {
+      return plan(path, options, opened).memory();
+    } finally {
+      Closing.all(opened);
+    }
+  }
+
+  private record Plan(
+      ModelFiles files,
+      ModelConfig config,
+      int contextTokens,
+      int rows,
+      KernelSelector kernels,
+      KvCache.Factory caches,
+      MemoryEstimate memory) {}
+
+  private static Plan plan(Path path, LoadOptions options, List<AutoCloseable> opened)
+      throws IOException {
+    ModelFiles files = ModelFiles.open(path);
+    opened.add(files);
+    ModelConfig config = files.architecture().config(files.settings());
+    int context = contextTokens(config, options);
+    int rows = Math.min(options.maxBatchRows(), context);
+    String provider = options.kernels().equals(KernelSelector.AUTO) ? null : options.kernels();
+    KernelSelector kernels = KernelSelector.open(provider, new DeviceOptions(options.threads()));
+    opened.add(kernels);
+    KvCache.Factory caches = CacheFactories.create(options.kvCache(), kernels);
+    long weights = 0;
+    for (String name : files.tensors().names()) {
+      weights += files.tensors().tensor(name).byteSize();
+    }
+    long kv = 0;
+    for (int layer = 0; layer < config.sizes().layers(); layer++) {
+      kv = Math.addExact(kv, caches.bytes(Decoder.layerShape(config, layer, context), context));
+    }
+    MemoryEstimate memory =
+        new MemoryEstimate(weights, kv, Decoder.scratchBytes(config, rows), context);
+    return new Plan(files, config, context, rows, kernels, caches, memory);
+  }
+
+  private static int contextTokens(ModelConfig config, LoadOptions options) {
+    int trained = config.sizes().contextTokens();
+    if (options.contextTokens() == 0) {
+      return Math.min(trained, LoadOptions.DEFAULT_CONTEXT_TOKENS);
+    }
+    if (config.embedding().learnedPositions() && options.contextTokens() > trained) {
+      throw new IllegalArgumentException(
+          "contextTokens " + options.contextTokens() + " exceeds the " + trained
+              + " positions that this model has learned; ask for at most " + trained);
+    }
+    return options.contextTokens();
+  }
+
+  private static ModelInfo info(Plan plan, LoadOptions options, Decoder decoder) {
+    long parameters = 0;
+    for (String name : plan.files().tensors().names()) {
+      parameters += plan.files().tensors().tensor(name).shape().elements();
+    }
+    return new ModelInfo(
+        plan.files().path(),
+        plan.files().modelName(),
+        plan.config(),
+        parameters,
+        plan.contextTokens(),
+        options,
+        plan.kernels().device().providerId() + ": " + plan.kernels().device().description(),
+        plan.memory(),
+        decoder.weightBytesPerToken(),
+        plan.files().chatTemplate());
+  }
+
+  /** What was loaded. */
+  public ModelInfo info() {
+    return info;
+  }
+
+  /** The model's tokenizer; closed with the model. */
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** A new, empty session; the caller closes it. */
+  public Session newSession() {
+    return adopt(decoder.newStates());
+  }
+
+  Session adopt(LayerState[] states) {
+    Session session = new Session(this, states);
+    synchronized (sessions) {
+      if (!closed) {
+        sessions.add(session);
+        return session;
+      }
+    }
+    Closing.all(Arrays.asList(states));
+    throw new IllegalStateException("the model is closed");
+  }
+
+  void release(Session session) {
+    boolean mine;
+    synchronized (sessions) {
+      mine = sessions.remove(session);
+    }
+    if (mine) {
+      scheduler.exclusively(session::closeStates);
+    }
+  }
+
+  /**
+   * An embedding of a text, [modelDim]: the mean of the final, normalised hidden states of all its
+   * tokens (BOS included where the file adds it), scaled to Euclidean length 1. Models of this kind
+   * are not trained for embeddings; compare texts of one model only.
+   *
+   * @throws IllegalArgumentException if the text has no tokens or more than the context holds
+   */
+  public float[] embed(String text) {
+    int[] tokens = tokenizer.encodeWithSpecialTokens(text);
+    if (tokens.length == 0) {
+      throw new IllegalArgumentException("an empty text has no embedding with this model");
+    }
+    double[] sum;
+    try (Session session = newSession()) {
+      sum = session.hiddenSum(tokens);
+    }
+    double square = 0;
+    for (double value : sum) {
+      square += value * value;
+    }
+    double scale = square == 0 ? 0 : 1 / Math.sqrt(square);
+    float[] embedding = new float[sum.length];
+    for (int i = 0; i < sum.length; i++) {
+      embedding[i] = (float) (sum[i] * scale);
+    }
+    return embedding;
+  }
+
+  /** Natural-log probabilities of a continuation; see {@link Session#score(String, String)}. */
+  public Score score(String prompt, String continuation) {
+    try (Session session = newSession()) {
+      return session.score(prompt, continuation);
+    }
+  }
+
+  StepScheduler scheduler() {
+    return scheduler;
+  }
+
+  int maxBatchRows() {
+    return decoder.maxRows();
+  }
+
+  /** Identifies the weights, for saved sessions. */
+  synchronized byte[] fingerprint() {
+    if (fingerprint == null) {
+      fingerprint = Fingerprint.of(files, info.config());
+    }
+    return fingerprint;
+  }
+
+  /** An action on states that does input or output. */
+  @FunctionalInterface
+  interface StateAction {
+    void run() throws IOException;
+  }
+
+  void exclusively(StateAction action) throws IOException {
+    try {
+      scheduler.exclusively(() -> {
+        try {
+          action.run();
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      });
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  /** Ends passes under way, closes all sessions and frees everything. Idempotent. */
+  @Override
+  public void close() {
+    List<Session> open;
+    synchronized (sessions) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      open = List.copyOf(sessions);
+      sessions.clear();
+    }
+    scheduler.close();
+    scheduler.exclusively(() -> {
+      open.forEach(Session::closeStates);
+      Closing.all(owned);
+    });
+  }
+}

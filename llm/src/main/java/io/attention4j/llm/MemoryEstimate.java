@@ -1,0 +1,17 @@
+package io.attention4j.llm;
+
+/**
+ * Memory that a model takes, in bytes.
+ *
+ * @param weightBytes weights; mapped from the file, so the system may drop and re-read them
+ * @param kvCacheBytes keys and values of one session with a full context
+ * @param scratchBytes buffers of the forward pass, shared by all sessions
+ * @param contextTokens the context that this is for
+ */
+public record MemoryEstimate(
+    long weightBytes, long kvCacheBytes, long scratchBytes, int contextTokens) {
+  /** All together, with one session. */
+  public long totalBytes() {
+    return weightBytes + kvCacheBytes + scratchBytes;
+  }
+}

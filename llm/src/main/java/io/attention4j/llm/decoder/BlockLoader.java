@@ -1,0 +1,203 @@
+package io.attention4j.llm.decoder;
+
+import io.attention4j.engine.attention.Mask;
+import io.attention4j.engine.attention.ScoreModifier;
+import io.attention4j.engine.operator.AttentionLayer;
+import io.attention4j.engine.operator.AttentionOperator;
+import io.attention4j.engine.operator.LayerShape;
+import io.attention4j.engine.operator.OperatorContext;
+import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.RopeTable;
+import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.ActivationKernel;
+import io.attention4j.engine.spi.ElementwiseKernel;
+import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.llm.architecture.ModelConfig;
+import io.attention4j.llm.architecture.Weight;
+import io.attention4j.llm.decoder.Linear.Product;
+import io.attention4j.llm.loading.WeightLoader;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Binds the weights of a layer to kernels and activations. */
+final class BlockLoader {
+  private final ModelConfig config;
+  private final ModelConfig.Sizes sizes;
+  private final int contextTokens;
+  private final WeightLoader weights;
+  private final OperatorContext context;
+  private final KernelSelector kernels;
+  private final Activations activations;
+  private final RopeAngles[] ropes;
+
+  BlockLoader(
+      ModelConfig config,
+      int contextTokens,
+      WeightLoader weights,
+      OperatorContext context,
+      Activations activations,
+      RopeAngles[] ropes) {
+    this.config = config;
+    this.sizes = config.sizes();
+    this.contextTokens = contextTokens;
+    this.weights = weights;
+    this.context = context;
+    this.kernels = context.kernels();
+    this.activations = activations;
+    this.ropes = ropes;
+  }
+
+  /** What the attention operator of a layer is told. */
+  static LayerShape shape(ModelConfig config, int layer, int contextTokens) {
+    ModelConfig.Sizes sizes = config.sizes();
+    ModelConfig.Attention attention = config.attention();
+    ModelConfig.Layer own = attention.layers().get(layer);
+    return new LayerShape(
+        layer,
+        sizes.queryHeads(),
+        sizes.kvHeads(),
+        sizes.headDim(),
+        sizes.valueDim(),
+        attention.scale(),
+        own.windowTokens() == 0
+            ? new Mask.Causal()
+            : new Mask.Window(own.windowTokens() - 1L, 0),
+        attention.softCap() == 0
+            ? List.of()
+            : List.of(new ScoreModifier.SoftCap(attention.softCap())),
+        List.of(),
+        own.rope() < 0 ? null : attention.ropes().get(own.rope()).spec(),
+        contextTokens);
+  }
+
+  /** Loads a layer; what was opened is closed if that fails. */
+  TransformerBlock load(int layer, OptionSpec option) {
+    List<AutoCloseable> opened = new ArrayList<>();
+    boolean complete = false;
+    try {
+      TransformerBlock block =
+          new TransformerBlock(
+              attention(layer, option, opened),
+              feedForward(layer, opened),
+              kernels.select(ElementwiseKernel.class, ElementwiseKernel.Operation.ADD),
+              activations);
+      complete = true;
+      return block;
+    } finally {
+      if (!complete) {
+        Closing.all(opened);
+      }
+    }
+  }
+
+  private TransformerBlock.AttentionBranch attention(
+      int layer, OptionSpec option, List<AutoCloseable> opened) {
+    boolean normed = config.attention().normedQk();
+    int rope = config.attention().layers().get(layer).rope();
+    RopeTable table = rope < 0 ? null : ropes[rope].table();
+    Linear queryKeyValue = keep(opened, Linear.of(kernels, queryKeyValue(layer)));
+    AttentionOperator operator = context.operators().create(option);
+    AttentionLayer attention =
+        keep(opened, operator.open(shape(config, layer, contextTokens), context));
+    long attended = (long) sizes.queryHeads() * sizes.valueDim();
+    return new TransformerBlock.AttentionBranch(
+        norm(Weight.ATTENTION_NORM, layer, sizes.modelDim()),
+        queryKeyValue,
+        normed ? norm(Weight.QUERY_NORM, layer, sizes.headDim()) : null,
+        normed ? norm(Weight.KEY_NORM, layer, sizes.headDim()) : null,
+        attention,
+        table,
+        keep(opened, branchOutput(Weight.ATTENTION_OUTPUT, layer, attended)),
+        postNorm(Weight.POST_ATTENTION_NORM, layer));
+  }
+
+  private Product[] queryKeyValue(int layer) {
+    long modelDim = sizes.modelDim();
+    long queries = (long) sizes.queryHeads() * sizes.headDim();
+    long keys = (long) sizes.kvHeads() * sizes.headDim();
+    long values = (long) sizes.kvHeads() * sizes.valueDim();
+    Tensor q = Activations.flat(activations.q);
+    Tensor k = Activations.flat(activations.k);
+    Tensor v = Activations.flat(activations.v);
+    boolean biased = config.attention().biasedQkv();
+    if (config.attention().fusedQkv()) {
+      long rows = queries + keys + values;
+      Tensor weight = weights.matrix(Weight.QUERY_KEY_VALUE, layer, rows, modelDim);
+      Tensor bias = bias(Weight.QUERY_KEY_VALUE, layer, rows, biased);
+      return new Product[] {
+        part(weight, bias, 0, queries, q),
+        part(weight, bias, queries, keys, k),
+        part(weight, bias, queries + keys, values, v)
+      };
+    }
+    return new Product[] {
+      product(Weight.QUERY, layer, queries, biased, q),
+      product(Weight.KEY, layer, keys, biased, k),
+      product(Weight.VALUE, layer, values, biased, v)
+    };
+  }
+
+  private TransformerBlock.FeedForwardBranch feedForward(int layer, List<AutoCloseable> opened) {
+    ActivationKernel.Function function = config.feedForward().activation();
+    return new TransformerBlock.FeedForwardBranch(
+        norm(Weight.FEED_FORWARD_NORM, layer, sizes.modelDim()),
+        keep(opened, Linear.of(kernels, gateUp(layer))),
+        kernels.select(ActivationKernel.class, function),
+        function,
+        keep(opened, branchOutput(Weight.DOWN, layer, sizes.feedForwardDim())),
+        postNorm(Weight.POST_FEED_FORWARD_NORM, layer));
+  }
+
+  private Product[] gateUp(int layer) {
+    long dim = sizes.feedForwardDim();
+    if (config.feedForward().fusedGateUp()) {
+      Tensor weight = weights.matrix(Weight.GATE_UP, layer, 2 * dim, sizes.modelDim());
+      Tensor bias = bias(Weight.GATE_UP, layer, 2 * dim, false);
+      return new Product[] {
+        part(weight, bias, 0, dim, activations.gate), part(weight, bias, dim, dim, activations.up)
+      };
+    }
+    Product up = product(Weight.UP, layer, dim, false, activations.up);
+    return config.feedForward().gated()
+        ? new Product[] {product(Weight.GATE, layer, dim, false, activations.gate), up}
+        : new Product[] {up};
+  }
+
+  /** The last product of a branch writes to the residual, unless a norm comes between. */
+  private Linear branchOutput(Weight role, int layer, long in) {
+    Tensor weight = weights.matrix(role, layer, sizes.modelDim(), in);
+    Tensor bias = bias(role, layer, sizes.modelDim(), false);
+    Tensor target =
+        config.norms().afterBranches() ? activations.branch : activations.residual;
+    return Linear.of(kernels, new Product(weight, bias, target));
+  }
+
+  private Product product(Weight role, int layer, long out, boolean biased, Tensor output) {
+    Tensor weight = weights.matrix(role, layer, out, sizes.modelDim());
+    return new Product(weight, bias(role, layer, out, biased), output);
+  }
+
+  private static Product part(Tensor weight, Tensor bias, long from, long rows, Tensor output) {
+    return new Product(
+        weight.slice(0, from, rows), bias == null ? null : bias.slice(0, from, rows), output);
+  }
+
+  private Tensor bias(Weight role, int layer, long size, boolean required) {
+    return required
+        ? weights.requiredBias(role, layer, size)
+        : weights.bias(role, layer, size).orElse(null);
+  }
+
+  private Norm norm(Weight role, int layer, int size) {
+    return Norm.load(config.norms(), role, layer, size, weights, kernels);
+  }
+
+  private Norm postNorm(Weight role, int layer) {
+    return config.norms().afterBranches() ? norm(role, layer, sizes.modelDim()) : null;
+  }
+
+  private static <T extends AutoCloseable> T keep(List<AutoCloseable> opened, T resource) {
+    opened.add(resource);
+    return resource;
+  }
+}

@@ -1,0 +1,233 @@
+package io.attention4j.llm.decoder;
+
+import io.attention4j.engine.attention.AttentionBatch;
+import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.LayerInputs;
+import io.attention4j.engine.operator.LayerShape;
+import io.attention4j.engine.operator.LayerState;
+import io.attention4j.engine.operator.OperatorContext;
+import io.attention4j.engine.operator.Operators;
+import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.Device;
+import io.attention4j.engine.spi.ElementwiseKernel;
+import io.attention4j.engine.spi.EmbeddingKernel;
+import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.llm.architecture.ModelConfig;
+import io.attention4j.llm.architecture.Weight;
+import io.attention4j.llm.loading.ModelFiles;
+import io.attention4j.llm.loading.WeightLoader;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The forward pass: embedding, blocks, final norm, output matrix. One call runs the rows of several
+ * sequences, and the numbers of a sequence do not depend on which others are with it. One thread at
+ * a time; allocates nothing per step once its arrays have grown to the number of sequences.
+ */
+public final class Decoder implements AutoCloseable {
+  /**
+   * What a model is loaded with.
+   *
+   * @param contextTokens longest sequence
+   * @param maxRows most rows of a step
+   * @param attention operator of each layer
+   */
+  public record Options(int contextTokens, int maxRows, List<OptionSpec> attention) {}
+
+  private final ModelConfig config;
+  private final Activations activations;
+  private final RopeAngles[] ropes;
+  private final List<TransformerBlock> blocks;
+  private final ElementwiseKernel elementwise;
+  private final EmbeddingKernel embedding;
+  private final Tensor tokenTable;
+  private final EmbeddingKernel positionEmbedding;
+  private final Tensor positionTable;
+  private final OutputHead head;
+  private final List<AutoCloseable> owned;
+
+  private final AttentionBatch batch = new AttentionBatch();
+  private final LayerInputs inputs = new LayerInputs();
+  private final int[] tokens;
+  private final int[] positions;
+  private LayerState[] states = new LayerState[1];
+
+  /** Loads everything; what was opened is closed again if that fails. */
+  public static Decoder load(
+      ModelFiles files,
+      ModelConfig config,
+      Options options,
+      KernelSelector kernels,
+      KvCache.Factory caches) {
+    List<AutoCloseable> owned = new ArrayList<>();
+    boolean complete = false;
+    try {
+      Decoder decoder = new Decoder(files, config, options, kernels, caches, owned);
+      complete = true;
+      return decoder;
+    } finally {
+      if (!complete) {
+        Closing.all(owned);
+      }
+    }
+  }
+
+  private Decoder(
+      ModelFiles files,
+      ModelConfig config,
+      Options options,
+      KernelSelector kernels,
+      KvCache.Factory caches,
+      List<AutoCloseable> owned) {
+    this.config = config;
+    this.owned = owned;
+    ModelConfig.Sizes sizes = config.sizes();
+    Device device = kernels.device();
+    Device.TensorArena arena = keep(device.newArena());
+    Arena hostArena = keep(Arena.ofShared());
+    WeightLoader weights = new WeightLoader(files, device, arena, hostArena);
+    activations = new Activations(config, options.maxRows(), arena);
+    tokens = new int[options.maxRows()];
+    positions = new int[options.maxRows()];
+    elementwise = kernels.select(ElementwiseKernel.class, ElementwiseKernel.Operation.ADD);
+    tokenTable = weights.table(Weight.TOKEN_EMBEDDING, sizes.vocabulary(), sizes.modelDim());
+    embedding = kernels.select(EmbeddingKernel.class, tokenTable.dtype());
+    if (config.embedding().learnedPositions()) {
+      positionTable =
+          weights.table(Weight.POSITION_EMBEDDING, sizes.contextTokens(), sizes.modelDim());
+      positionEmbedding = kernels.select(EmbeddingKernel.class, positionTable.dtype());
+    } else {
+      positionTable = null;
+      positionEmbedding = null;
+    }
+    ropes = new RopeAngles[config.attention().ropes().size()];
+    for (int i = 0; i < ropes.length; i++) {
+      ropes[i] =
+          new RopeAngles(
+              config.attention().ropes().get(i),
+              options.contextTokens(),
+              options.maxRows(),
+              device,
+              arena,
+              hostArena);
+    }
+    OperatorContext context =
+        new OperatorContext(kernels, caches, files.tensors()::find, new Operators());
+    BlockLoader loader =
+        new BlockLoader(config, options.contextTokens(), weights, context, activations, ropes);
+    blocks = new ArrayList<>(sizes.layers());
+    for (int layer = 0; layer < sizes.layers(); layer++) {
+      blocks.add(keep(loader.load(layer, options.attention().get(layer))));
+    }
+    head = keep(OutputHead.load(config, weights, tokenTable, activations, kernels, hostArena));
+    weights.requireAllTaken();
+  }
+
+  private <T extends AutoCloseable> T keep(T resource) {
+    owned.add(resource);
+    return resource;
+  }
+
+  /** What the attention operator of a layer is told. */
+  public static LayerShape layerShape(
+      ModelConfig config, int layer, int contextTokens) {
+    return BlockLoader.shape(config, layer, contextTokens);
+  }
+
+  /** Bytes of the tensors of a step with this many rows. */
+  public static long scratchBytes(ModelConfig config, int maxRows) {
+    return Activations.bytes(config, maxRows);
+  }
+
+  /** Most rows of a step. */
+  public int maxRows() {
+    return activations.maxRows();
+  }
+
+  /** Bytes of weights that one token reads: what bounds decoding. */
+  public long weightBytesPerToken() {
+    long bytes = head.weightBytes();
+    for (TransformerBlock block : blocks) {
+      bytes += block.weightBytes();
+    }
+    return bytes;
+  }
+
+  /** States of a new, empty sequence, one per layer; the caller closes them. */
+  public LayerState[] newStates() {
+    LayerState[] fresh = new LayerState[blocks.size()];
+    boolean complete = false;
+    try {
+      for (int layer = 0; layer < fresh.length; layer++) {
+        fresh[layer] = blocks.get(layer).attentionLayer().newState();
+      }
+      complete = true;
+      return fresh;
+    } finally {
+      if (!complete) {
+        Closing.all(Arrays.stream(fresh).filter(state -> state != null).toList());
+      }
+    }
+  }
+
+  /**
+   * Runs the rows of these sequences; together at most {@link #maxRows}. When it throws, states may
+   * have grown in some layers and not in others.
+   */
+  void run(Step[] steps, int count) {
+    gather(steps, count);
+    int rows = batch.totalRows();
+    embed(rows);
+    for (RopeAngles rope : ropes) {
+      rope.fill(positions, rows);
+    }
+    inputs.batch(batch);
+    for (int layer = 0; layer < blocks.size(); layer++) {
+      for (int s = 0; s < count; s++) {
+        states[s] = steps[s].states[layer];
+      }
+      blocks.get(layer).run(rows, states, inputs);
+    }
+    Arrays.fill(states, 0, count, null);
+    head.run(steps, count, batch);
+  }
+
+  private void gather(Step[] steps, int count) {
+    if (states.length < count) {
+      states = new LayerState[Math.max(count, 2 * states.length)];
+    }
+    batch.reset();
+    int row = 0;
+    for (int s = 0; s < count; s++) {
+      Step step = steps[s];
+      batch.add(step.rows, step.position);
+      for (int i = 0; i < step.rows; i++) {
+        tokens[row] = step.tokens[step.from + i];
+        positions[row++] = step.position + i;
+      }
+    }
+  }
+
+  private void embed(int rows) {
+    long elements = (long) rows * config.sizes().modelDim();
+    embedding.run(tokenTable, tokens, rows, activations.residual);
+    float scale = config.embedding().scale();
+    if (scale != 1) {
+      elementwise.run(
+          ElementwiseKernel.Operation.SCALE, activations.residual, null, scale, elements);
+    }
+    if (positionTable != null) {
+      positionEmbedding.run(positionTable, positions, rows, activations.branch);
+      elementwise.run(
+          ElementwiseKernel.Operation.ADD, activations.residual, activations.branch, 0, elements);
+    }
+  }
+
+  @Override
+  public void close() {
+    Closing.all(owned);
+  }
+}

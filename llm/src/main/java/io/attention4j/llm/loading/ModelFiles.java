@@ -1,0 +1,183 @@
+package io.attention4j.llm.loading;
+
+import static io.attention4j.llm.format.ModelFormatException.quote;
+
+import io.attention4j.llm.architecture.Architecture;
+import io.attention4j.llm.architecture.Architectures;
+import io.attention4j.llm.architecture.Settings;
+import io.attention4j.llm.architecture.WeightNames;
+import io.attention4j.llm.format.ModelFormatException;
+import io.attention4j.llm.format.TensorSource;
+import io.attention4j.llm.gguf.GgufFile;
+import io.attention4j.llm.gguf.GgufMetadata;
+import io.attention4j.llm.safetensors.HuggingFaceFolder;
+import io.attention4j.llm.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/** An opened model: GGUF file (or split) or Hugging Face folder. Owns the mappings. */
+public final class ModelFiles implements AutoCloseable {
+  /** Makes the tokenizer on demand: it costs more than all else here. */
+  @FunctionalInterface
+  private interface TokenizerSource {
+    Tokenizer open() throws IOException;
+  }
+
+  private final Path path;
+  private final TensorSource tensors;
+  private final Architecture architecture;
+  private final TensorNames names;
+  private final Settings settings;
+  private final String modelName;
+  private final Optional<String> chatTemplate;
+  private final TokenizerSource tokenizer;
+
+  private ModelFiles(
+      Path path,
+      TensorSource tensors,
+      Architecture architecture,
+      TensorNames names,
+      Settings settings,
+      String modelName,
+      Optional<String> chatTemplate,
+      TokenizerSource tokenizer) {
+    this.path = path;
+    this.tensors = tensors;
+    this.architecture = architecture;
+    this.names = names;
+    this.settings = settings;
+    this.modelName = modelName;
+    this.chatTemplate = chatTemplate;
+    this.tokenizer = tokenizer;
+  }
+
+  /**
+   * Opens a model.
+   *
+   * @throws ModelFormatException if there is none at the path, it is bad, or its architecture is
+   *     unknown; nothing stays mapped
+   * @throws IOException if the system cannot read a file
+   */
+  public static ModelFiles open(Path path) throws IOException {
+    if (Files.isDirectory(path)) {
+      return openFolder(HuggingFaceFolder.open(path));
+    }
+    return openGguf(path, GgufFile.open(path));
+  }
+
+  private static ModelFiles openGguf(Path path, GgufFile file) {
+    boolean opened = false;
+    try {
+      GgufMetadata metadata = file.metadata();
+      Architecture architecture =
+          architecture(path, Settings.Format.GGUF, metadata.string("general.architecture"));
+      WeightNames weightNames = architecture.names(Settings.Format.GGUF);
+      TensorNames names = TensorNames.resolve(path, file, weightNames, false);
+      ModelFiles files =
+          new ModelFiles(
+              path,
+              file,
+              architecture,
+              names,
+              new GgufSettings(path, metadata, architecture.id(), file, names.vocabularySize()),
+              metadata.string("general.name", path.getFileName().toString()),
+              metadata.contains("tokenizer.chat_template")
+                  ? Optional.of(metadata.string("tokenizer.chat_template"))
+                  : Optional.empty(),
+              () -> Tokenizer.fromGguf(new GgufTokenizerMetadata(path, metadata)));
+      opened = true;
+      return files;
+    } finally {
+      if (!opened) {
+        file.close();
+      }
+    }
+  }
+
+  private static ModelFiles openFolder(HuggingFaceFolder folder) throws IOException {
+    boolean opened = false;
+    try {
+      Path path = folder.path();
+      JsonSettings outer = new JsonSettings(path, folder.config(), 0);
+      Architecture architecture =
+          architecture(path, Settings.Format.HUGGING_FACE, outer.modelType());
+      WeightNames weightNames = architecture.names(Settings.Format.HUGGING_FACE);
+      boolean tied = folder.config().path("tie_word_embeddings").asBoolean(false);
+      TensorNames names = TensorNames.resolve(path, folder.weights(), weightNames, tied);
+      ModelFiles files =
+          new ModelFiles(
+              path,
+              folder.weights(),
+              architecture,
+              names,
+              new JsonSettings(path, folder.config(), names.vocabularySize()),
+              path.toAbsolutePath().normalize().getFileName().toString(),
+              JsonSettings.chatTemplate(path),
+              () -> Tokenizer.fromFolder(path));
+      opened = true;
+      return files;
+    } finally {
+      if (!opened) {
+        folder.close();
+      }
+    }
+  }
+
+  private static Architecture architecture(Path path, Settings.Format format, String name) {
+    return Architectures.find(format, name)
+        .orElseThrow(
+            () ->
+                new ModelFormatException(
+                    path,
+                    "the architecture " + quote(name) + " is unknown; known are "
+                        + String.join(", ", Architectures.names(format)),
+                    "use a model of one of these"));
+  }
+
+  /** The file or folder. */
+  public Path path() {
+    return path;
+  }
+
+  /** Its weights. */
+  public TensorSource tensors() {
+    return tensors;
+  }
+
+  /** Its architecture. */
+  public Architecture architecture() {
+    return architecture;
+  }
+
+  /** Where each weight is. */
+  public TensorNames names() {
+    return names;
+  }
+
+  /** Its settings. */
+  public Settings settings() {
+    return settings;
+  }
+
+  /** A name for people. */
+  public String modelName() {
+    return modelName;
+  }
+
+  /** The chat template of the file, Jinja source. */
+  public Optional<String> chatTemplate() {
+    return chatTemplate;
+  }
+
+  /** A new tokenizer; the caller closes it. */
+  public Tokenizer openTokenizer() throws IOException {
+    return tokenizer.open();
+  }
+
+  @Override
+  public void close() {
+    tensors.close();
+  }
+}

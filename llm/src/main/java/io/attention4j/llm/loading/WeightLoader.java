@@ -1,0 +1,128 @@
+package io.attention4j.llm.loading;
+
+import static io.attention4j.llm.format.ModelFormatException.quote;
+
+import io.attention4j.engine.spi.Device;
+import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.tensor.Shape;
+import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.engine.tensor.Tensors;
+import io.attention4j.llm.architecture.Weight;
+import io.attention4j.llm.format.ModelFormatException;
+import java.lang.foreign.Arena;
+import java.util.HashSet;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/**
+ * Hands out weights, each checked for its shape. Matrices stay in the mapping; vectors are converted
+ * to F32 on the device. Used once, by one thread, while a model loads.
+ */
+public final class WeightLoader {
+  // Buffers that old exporters wrote although no weight is in them.
+  private static final Pattern NO_WEIGHT =
+      Pattern.compile(".*(\\.rotary_emb\\.inv_freq|\\.attn\\.bias|\\.attn\\.masked_bias)");
+
+  private final ModelFiles files;
+  private final Device device;
+  private final Device.TensorArena deviceArena;
+  private final Arena hostArena;
+  private final Set<String> taken = new HashSet<>();
+
+  /**
+   * A loader.
+   *
+   * @param deviceArena owner of the vectors
+   * @param hostArena owner of matrices that must be rearranged
+   */
+  public WeightLoader(
+      ModelFiles files, Device device, Device.TensorArena deviceArena, Arena hostArena) {
+    this.files = files;
+    this.device = device;
+    this.deviceArena = deviceArena;
+    this.hostArena = hostArena;
+  }
+
+  /** Whether the weight is in the file. */
+  public boolean has(Weight weight, int layer) {
+    return files.tensors().names().contains(files.names().name(weight, layer) + ".weight");
+  }
+
+  /** A table of rows (an embedding) [rows, columns]. */
+  public Tensor table(Weight weight, long rows, long columns) {
+    return checked(files.names().name(weight, 0) + ".weight", Shape.of(rows, columns));
+  }
+
+  /** The matrix of a linear layer, [out, in]. */
+  public Tensor matrix(Weight weight, int layer, long out, long in) {
+    String name = files.names().name(weight, layer) + ".weight";
+    if (!files.names().transposedMatrices() || weight == Weight.OUTPUT) {
+      return checked(name, Shape.of(out, in));
+    }
+    Tensor stored = checked(name, Shape.of(in, out));
+    return Tensors.convert(stored.transpose(0, 1), stored.dtype(), hostArena);
+  }
+
+  /** The weights of a norm, F32 [size] on the device. */
+  public Tensor vector(Weight weight, int layer, long size) {
+    return toDevice(checked(files.names().name(weight, layer) + ".weight", Shape.of(size)));
+  }
+
+  /** The bias of a norm or linear layer, F32 [size] on the device, if the file has it. */
+  public Optional<Tensor> bias(Weight weight, int layer, long size) {
+    String name = files.names().name(weight, layer) + ".bias";
+    return files.tensors().names().contains(name)
+        ? Optional.of(toDevice(checked(name, Shape.of(size))))
+        : Optional.empty();
+  }
+
+  /** A bias that must be there. */
+  public Tensor requiredBias(Weight weight, int layer, long size) {
+    return toDevice(checked(files.names().name(weight, layer) + ".bias", Shape.of(size)));
+  }
+
+  private Tensor checked(String name, Shape expected) {
+    Tensor tensor = files.tensors().tensor(name);
+    taken.add(name);
+    if (!tensor.shape().equals(expected)) {
+      throw new ModelFormatException(
+          files.path(),
+          "the tensor " + quote(name) + " has the shape " + tensor.shape() + " where the settings of "
+              + files.architecture().id() + " ask for " + expected,
+          "download or convert the model again");
+    }
+    return tensor;
+  }
+
+  private Tensor toDevice(Tensor stored) {
+    try (Arena arena = Arena.ofConfined()) {
+      Tensor floats = Tensors.convert(stored, DType.F32, arena);
+      Tensor target = deviceArena.allocate(DType.F32, stored.shape().extents());
+      device.upload(floats.segment().asSlice(0, floats.byteSize()), target);
+      return target;
+    }
+  }
+
+  /**
+   * Refuses a file whose layers hold weights that nobody took: it is not the architecture it says it
+   * is, and would give nonsense.
+   */
+  public void requireAllTaken() {
+    String layer =
+        files.names().name(Weight.ATTENTION_NORM, 0).replaceFirst("0\\..*$", "");
+    for (String name : files.tensors().names()) {
+      if (name.startsWith(layer) && !taken.contains(name) && !NO_WEIGHT.matcher(name).matches()) {
+        throw new ModelFormatException(
+            files.path(),
+            String.format(
+                Locale.ROOT,
+                "the tensor %s is no part of the architecture %s as it is known here",
+                quote(name),
+                files.architecture().id()),
+            "use another model or file");
+      }
+    }
+  }
+}
