@@ -58,6 +58,7 @@ async function record(llama, file) {
 
     const golden = {
         model: basename(file, ".gguf"),
+        llamaCpp: llama.llamaCppRelease.release,
         sha256: createHash("sha256").update(await readFile(file)).digest("hex"),
         smallestGap: Number(smallestGap.toFixed(4)),
         prompt,

@@ -12,8 +12,8 @@ import java.util.function.Supplier;
 /**
  * Tiny models with random weights, one per architecture and feature, in files as llama.cpp reads
  * them. Attention scores spread by more than 1, so masks and rotations show in the logits, and caps
- * are low enough to bite. Models whose names share the part before the dash share their weights,
- * unless their shapes differ.
+ * are low enough to bite. Models of one architecture share a seed, and their weights if the shapes
+ * are equal. Seeds are chosen so that no greedy step is a close race.
  */
 final class TinyModels {
   private static final int CONTEXT = 256;
@@ -73,12 +73,14 @@ final class TinyModels {
 
   static List<TinyModel> all() {
     return List.of(
-        model("llama", () -> llama(w -> {})),
-        new TinyModel("llama-f16", () -> llama(w -> {}), DType.F16),
-        new TinyModel("llama-q8_0", () -> llama(w -> {}), DType.Q8_0),
-        model("llama-linear", () -> llama(w -> scaling(w, "linear", 4))),
-        model("llama-yarn", () -> llama(w -> scaling(w, "yarn", 4))),
-        model("llama-llama3", () -> llama(w -> w.vector("rope_freqs.weight", llama3Divisors()))),
+        model("llama", () -> llama(2101, w -> {})),
+        new TinyModel("llama-f16", () -> llama(2101, w -> {}), DType.F16),
+        new TinyModel("llama-q8_0", () -> llama(2136, w -> {}), DType.Q8_0),
+        model("llama-linear", () -> llama(2101, w -> scaling(w, "linear", 4))),
+        model("llama-yarn", () -> llama(2101, w -> scaling(w, "yarn", 4))),
+        model(
+            "llama-llama3",
+            () -> llama(2101, w -> w.vector("rope_freqs.weight", llama3Divisors()))),
         model("mistral", TinyModels::mistral),
         model("smollm", TinyModels::smolLm),
         model("qwen2", TinyModels::qwen2),
@@ -98,9 +100,9 @@ final class TinyModels {
     return new TinyModel(name, contents, DType.F32);
   }
 
-  private static TinyModelWriter llama(Consumer<TinyModelWriter> feature) {
+  private static TinyModelWriter llama(long seed, Consumer<TinyModelWriter> feature) {
     TinyVocabulary vocabulary = TinyVocabulary.sentencePiece();
-    TinyModelWriter w = rotated("llama", 2101, DIMS, DIMS.headDim(), vocabulary);
+    TinyModelWriter w = rotated("llama", seed, DIMS, DIMS.headDim(), vocabulary);
     feature.accept(w);
     for (int layer = 0; layer < DIMS.layers(); layer++) {
       attention(w, layer, DIMS);
@@ -109,7 +111,10 @@ final class TinyModels {
     return output(w, DIMS, vocabulary);
   }
 
-  /** As Mistral Nemo: heads that are no equal parts of the hidden state. */
+  /**
+   * As Mistral Nemo, with heads that are no equal parts of the hidden state; without the window of
+   * Mistral 0.1, which llama.cpp ignores.
+   */
   private static TinyModelWriter mistral() {
     Dims dims = new Dims(2, 64, 4, 2, 24, 96);
     TinyVocabulary vocabulary = TinyVocabulary.sentencePiece();
