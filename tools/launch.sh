@@ -81,7 +81,7 @@ prepare() {
   if is_stale; then
     rm -rf "$target/lib" "$target"/launcher*
     : >"$stamp.new"
-    (cd "$root" && JAVA_HOME="$jdk" exec ./mvnw -B -ntp -Dmaven.test.skip=true -pl "$module" -am package) ||
+    (cd "$root" && JAVA_HOME="$jdk" exec ./mvnw -B -ntp -Dquick -Dmaven.test.skip=true -pl "$module" -am package) ||
       return 1
     mv "$stamp.new" "$stamp"
   fi

@@ -1,5 +1,7 @@
 /** The attention4j command. */
 module io.attention4j.cli {
+  requires com.fasterxml.jackson.databind;
+  requires io.attention4j.demo;
   requires io.attention4j.llm;
   requires info.picocli;
   requires java.management;

@@ -15,7 +15,14 @@ import picocli.CommandLine.Spec;
     description = "Decodes language models in this JVM, with an attention of your choice.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
-    subcommands = {InspectCommand.class, DoctorCommand.class})
+    subcommands = {
+      GenerateCommand.class,
+      InspectCommand.class,
+      TokenizeCommand.class,
+      QuantizeCommand.class,
+      DoctorCommand.class,
+      ConformanceCommand.class
+    })
 public final class Main implements Runnable {
   @Spec private CommandSpec spec;
 

@@ -20,8 +20,8 @@ import java.util.stream.StreamSupport;
 
 /**
  * One generation of a session: pulls a token from the model when the consumer asks for the next
- * piece. It is consumed once, by iterator, {@link #stream} or {@link #run}. While it runs its session
- * belongs to it. {@link #cancel} may be called from any thread; all else by one.
+ * piece. It is consumed once, by iterator, {@link #stream} or {@link #run}. While it runs its
+ * session belongs to it. {@link #cancel} may be called from any thread; all else by one.
  */
 public final class Generation implements Iterable<Piece> {
   private final Session session;
@@ -140,7 +140,7 @@ public final class Generation implements Iterable<Piece> {
       return finish(FinishReason.LENGTH);
     }
     if (!evaluated) {
-      session.append(generated[count - 1]);
+      session.appendToken(generated[count - 1]);
       evaluated = true;
     }
     if (session.position() == session.contextTokens()) {

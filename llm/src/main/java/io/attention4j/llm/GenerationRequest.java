@@ -9,13 +9,13 @@ import java.util.Set;
  * What to generate. Immutable; build one with {@link #builder()}.
  *
  * <p>The prompt is the <em>whole</em> context: what the session already holds of it is not computed
- * again, and what it holds beyond the common beginning is dropped. With {@link #append()} the prompt
- * continues what the session holds instead.
+ * again, and what it holds beyond the common beginning is dropped. With {@link #append()} the
+ * prompt continues what the session holds instead.
  *
  * @param prompt text, or null if tokens are given
  * @param promptTokens ids, or null if a text is given; taken as they are
- * @param append whether the prompt continues the session; a text then gets no BOS unless the session
- *     is empty
+ * @param append whether the prompt continues the session; a text then gets no BOS unless the
+ *     session is empty
  * @param maxTokens most tokens to generate; 0 = until the context is full
  * @param sampling how tokens are drawn
  * @param stopStrings texts that end the generation and are not given out

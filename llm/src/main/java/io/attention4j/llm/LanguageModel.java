@@ -6,7 +6,6 @@ import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
-import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.architecture.ModelConfig;
 import io.attention4j.llm.decoder.Closing;
 import io.attention4j.llm.decoder.Decoder;
@@ -92,14 +91,24 @@ public final class LanguageModel implements AutoCloseable {
               plan.caches());
       owned.add(decoder);
       LanguageModel model =
-          new LanguageModel(
-              info(plan, options, decoder), plan.files(), decoder, tokenizer, owned);
+          new LanguageModel(info(plan, options, decoder), plan.files(), decoder, tokenizer, owned);
       complete = true;
       return model;
     } finally {
       if (!complete) {
         Closing.all(owned);
       }
+    }
+  }
+
+  /**
+   * The tokenizer of a model, without loading the model; the caller closes it.
+   *
+   * @throws io.attention4j.llm.format.ModelFormatException as {@link #load}
+   */
+  public static Tokenizer openTokenizer(Path path) throws IOException {
+    try (ModelFiles files = ModelFiles.open(path)) {
+      return files.openTokenizer();
     }
   }
 
@@ -157,8 +166,12 @@ public final class LanguageModel implements AutoCloseable {
     }
     if (config.embedding().learnedPositions() && options.contextTokens() > trained) {
       throw new IllegalArgumentException(
-          "contextTokens " + options.contextTokens() + " exceeds the " + trained
-              + " positions that this model has learned; ask for at most " + trained);
+          "contextTokens "
+              + options.contextTokens()
+              + " exceeds the "
+              + trained
+              + " positions that this model has learned; ask for at most "
+              + trained);
     }
     return options.contextTokens();
   }
@@ -277,13 +290,14 @@ public final class LanguageModel implements AutoCloseable {
 
   void exclusively(StateAction action) throws IOException {
     try {
-      scheduler.exclusively(() -> {
-        try {
-          action.run();
-        } catch (IOException e) {
-          throw new UncheckedIOException(e);
-        }
-      });
+      scheduler.exclusively(
+          () -> {
+            try {
+              action.run();
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          });
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }
@@ -302,9 +316,10 @@ public final class LanguageModel implements AutoCloseable {
       sessions.clear();
     }
     scheduler.close();
-    scheduler.exclusively(() -> {
-      open.forEach(Session::closeStates);
-      Closing.all(owned);
-    });
+    scheduler.exclusively(
+        () -> {
+          open.forEach(Session::closeStates);
+          Closing.all(owned);
+        });
   }
 }

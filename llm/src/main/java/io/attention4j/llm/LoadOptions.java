@@ -7,8 +7,8 @@ import java.util.Objects;
  * How a model is loaded. Immutable; build one with {@link #builder()}.
  *
  * @param contextTokens longest sequence; 0 = what the model was trained for, at most {@link
- *     #DEFAULT_CONTEXT_TOKENS}. More than it was trained for is possible where positions are rotated,
- *     at the price of quality
+ *     #DEFAULT_CONTEXT_TOKENS}. More than it was trained for is possible where positions are
+ *     rotated, at the price of quality
  * @param threads compute threads; 0 = one per physical core that this process may use
  * @param kernels provider id such as "cpu.simd"; "auto" = system property {@code
  *     attention4j.kernels}, else the best that runs here

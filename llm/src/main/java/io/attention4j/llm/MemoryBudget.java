@@ -46,11 +46,17 @@ final class MemoryBudget {
     double room = Math.max(0, availableBytes - estimate.scratchBytes());
     long fitting = (long) (estimate.contextTokens() * room / estimate.kvCacheBytes());
     throw new IllegalArgumentException(
-        "a context of " + estimate.contextTokens() + " tokens needs "
-            + gibibytes(estimate.kvCacheBytes()) + " for the KV cache and "
-            + gibibytes(estimate.scratchBytes()) + " for buffers, but "
-            + gibibytes(availableBytes) + " of memory are available; ask for a context of at most "
-            + fitting + " tokens or a smaller KV-cache codec");
+        "a context of "
+            + estimate.contextTokens()
+            + " tokens needs "
+            + gibibytes(estimate.kvCacheBytes())
+            + " for the KV cache and "
+            + gibibytes(estimate.scratchBytes())
+            + " for buffers, but "
+            + gibibytes(availableBytes)
+            + " of memory are available; ask for a context of at most "
+            + fitting
+            + " tokens or a smaller KV-cache codec");
   }
 
   private static String gibibytes(long bytes) {

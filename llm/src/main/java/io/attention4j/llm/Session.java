@@ -68,11 +68,14 @@ public final class Session implements AutoCloseable {
   public long bytes() {
     requireOpen();
     long[] sum = new long[1];
-    model.scheduler().exclusively(() -> {
-      for (LayerState state : states) {
-        sum[0] += state.bytes();
-      }
-    });
+    model
+        .scheduler()
+        .exclusively(
+            () -> {
+              for (LayerState state : states) {
+                sum[0] += state.bytes();
+              }
+            });
     return sum[0];
   }
 
@@ -92,7 +95,10 @@ public final class Session implements AutoCloseable {
     }
     if (prompt.length > contextTokens()) {
       throw new IllegalArgumentException(
-          "the prompt has " + prompt.length + " tokens but the context holds " + contextTokens()
+          "the prompt has "
+              + prompt.length
+              + " tokens but the context holds "
+              + contextTokens()
               + "; shorten it or load the model with a larger context");
     }
     return new Generation(this, request, prompt);
@@ -135,7 +141,7 @@ public final class Session implements AutoCloseable {
   }
 
   /** One generated token. */
-  void append(int token) {
+  void appendToken(int token) {
     requireRoom(1);
     ensureCapacity(length + 1);
     tokens[length] = token;
@@ -171,7 +177,7 @@ public final class Session implements AutoCloseable {
     }
     int last = tokens[length - 1];
     rewind(length - 1);
-    append(last);
+    appendToken(last);
   }
 
   /**
@@ -195,7 +201,9 @@ public final class Session implements AutoCloseable {
     return true;
   }
 
-  /** Computes the tokens behind {@code length}, wants logits of the rows from {@code outputFrom}. */
+  /**
+   * Computes the tokens behind {@code length}, wants logits of the rows from {@code outputFrom}.
+   */
   private void evaluate(int count, int outputFrom) {
     step.output(Step.Output.LOGITS, outputFrom, toLogits);
     runStep(count);
@@ -236,19 +244,22 @@ public final class Session implements AutoCloseable {
   /** Goes back to {@code target} tokens, or further where a layer cannot; returns how far. */
   private int truncate(int target) {
     int[] reached = {target};
-    model.scheduler().exclusively(() -> {
-      for (int i = 0; i < states.length; i++) {
-        if (states[i].length() > reached[0]
-            && states[i].truncateTo(reached[0]) instanceof Truncation.Refused refused) {
-          long nearest = refused.nearest();
-          reached[0] = nearest >= 0 && nearest < reached[0] ? (int) nearest : 0;
-          if (reached[0] == 0) {
-            states[i].reset();
-          }
-          i = -1; // the layers before must follow
-        }
-      }
-    });
+    model
+        .scheduler()
+        .exclusively(
+            () -> {
+              for (int i = 0; i < states.length; i++) {
+                if (states[i].length() > reached[0]
+                    && states[i].truncateTo(reached[0]) instanceof Truncation.Refused refused) {
+                  long nearest = refused.nearest();
+                  reached[0] = nearest >= 0 && nearest < reached[0] ? (int) nearest : 0;
+                  if (reached[0] == 0) {
+                    states[i].reset();
+                  }
+                  i = -1; // the layers before must follow
+                }
+              }
+            });
     length = reached[0];
     logitsValid = false;
     return length;
@@ -279,19 +290,22 @@ public final class Session implements AutoCloseable {
   public Session fork() {
     requireOpen();
     LayerState[] copies = new LayerState[states.length];
-    model.scheduler().exclusively(() -> {
-      boolean complete = false;
-      try {
-        for (int i = 0; i < copies.length; i++) {
-          copies[i] = states[i].fork();
-        }
-        complete = true;
-      } finally {
-        if (!complete) {
-          Closing.all(Arrays.stream(copies).filter(state -> state != null).toList());
-        }
-      }
-    });
+    model
+        .scheduler()
+        .exclusively(
+            () -> {
+              boolean complete = false;
+              try {
+                for (int i = 0; i < copies.length; i++) {
+                  copies[i] = states[i].fork();
+                }
+                complete = true;
+              } finally {
+                if (!complete) {
+                  Closing.all(Arrays.stream(copies).filter(state -> state != null).toList());
+                }
+              }
+            });
     Session copy = model.adopt(copies);
     copy.tokens = tokens.clone();
     copy.length = length;
@@ -387,8 +401,8 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Writes tokens and layers to a file, so that {@link #restore} continues token for token. The file
-   * appears whole or not at all.
+   * Writes tokens and layers to a file, so that {@link #restore} continues token for token. The
+   * file appears whole or not at all.
    *
    * @throws IOException if writing fails; a file that was there is then as before
    */
@@ -401,8 +415,8 @@ public final class Session implements AutoCloseable {
    * Replaces the contents by what {@link #save} wrote from the same model and options.
    *
    * @throws io.attention4j.llm.format.ModelFormatException if the file is no session, is torn, or
-   *     belongs to another model; the session is then unchanged, or empty if the layers had begun to
-   *     load
+   *     belongs to another model; the session is then unchanged, or empty if the layers had begun
+   *     to load
    * @throws IOException if the file cannot be read
    */
   public void restore(Path file) throws IOException {
@@ -437,7 +451,11 @@ public final class Session implements AutoCloseable {
   private void requireRoom(int count) {
     if (count > contextTokens() - length) {
       throw new IllegalArgumentException(
-          count + " tokens do not fit: the session holds " + length + " of " + contextTokens()
+          count
+              + " tokens do not fit: the session holds "
+              + length
+              + " of "
+              + contextTokens()
               + "; shorten the text, rewind, or load the model with a larger context");
     }
   }

@@ -20,9 +20,9 @@ import java.util.List;
 import java.util.zip.CRC32C;
 
 /**
- * A saved session: magic, version, fingerprint of the model, attention and KV-cache options, tokens,
- * then each layer's state in the operator's own format, and a CRC-32C of all before it. Numbers are
- * big-endian.
+ * A saved session: magic, version, fingerprint of the model, attention and KV-cache options,
+ * tokens, then each layer's state in the operator's own format, and a CRC-32C of all before it.
+ * Numbers are big-endian.
  */
 final class SessionFile {
   private static final byte[] MAGIC = "A4JSESSN".getBytes(StandardCharsets.US_ASCII);
@@ -45,11 +45,12 @@ final class SessionFile {
       try (FileChannel file = FileChannel.open(part, StandardOpenOption.WRITE)) {
         Checksummed out = new Checksummed(file);
         out.writeAll(header(model, tokens));
-        model.exclusively(() -> {
-          for (LayerState state : states) {
-            state.save(out);
-          }
-        });
+        model.exclusively(
+            () -> {
+              for (LayerState state : states) {
+                state.save(out);
+              }
+            });
         file.write(ByteBuffer.allocate(CRC_BYTES).putInt(0, (int) out.crc.getValue()));
         file.force(true);
       }
@@ -77,7 +78,10 @@ final class SessionFile {
     byte[] fingerprint = model.fingerprint();
     ByteBuffer header =
         ByteBuffer.allocate(
-            MAGIC.length + 3 * Integer.BYTES + fingerprint.length + options.length
+            MAGIC.length
+                + 3 * Integer.BYTES
+                + fingerprint.length
+                + options.length
                 + tokens.length * Integer.BYTES);
     header.put(MAGIC).putInt(VERSION).put(fingerprint);
     header.putInt(options.length).put(options).putInt(tokens.length);
@@ -129,7 +133,9 @@ final class SessionFile {
     if (!options.equals(options(model))) {
       throw new ModelFormatException(
           file,
-          "the session was saved with " + options + " but the model is loaded with "
+          "the session was saved with "
+              + options
+              + " but the model is loaded with "
               + options(model),
           "load the model with the same options");
     }
@@ -137,7 +143,9 @@ final class SessionFile {
     if (count < 0 || count > model.info().contextTokens()) {
       throw new ModelFormatException(
           file,
-          "the session has " + count + " tokens but the context holds "
+          "the session has "
+              + count
+              + " tokens but the context holds "
               + model.info().contextTokens(),
           "load the model with a larger context");
     }
@@ -149,8 +157,7 @@ final class SessionFile {
         throw torn(file);
       }
     }
-    long bytes =
-        MAGIC.length + (3L + count) * Integer.BYTES + fingerprint.length + optionBytes;
+    long bytes = MAGIC.length + (3L + count) * Integer.BYTES + fingerprint.length + optionBytes;
     return new Header(tokens, bytes);
   }
 
@@ -197,14 +204,15 @@ final class SessionFile {
       channel.position(header.bytes());
       long end = channel.size() - CRC_BYTES;
       ReadableByteChannel body = new Bounded(channel, end);
-      model.exclusively(() -> {
-        for (LayerState state : states) {
-          state.load(body);
-          if (state.length() != header.tokens().length) {
-            throw torn(file);
-          }
-        }
-      });
+      model.exclusively(
+          () -> {
+            for (LayerState state : states) {
+              state.load(body);
+              if (state.length() != header.tokens().length) {
+                throw torn(file);
+              }
+            }
+          });
       if (channel.position() != end) {
         throw torn(file);
       }

@@ -18,9 +18,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every architecture against float64 plain loops that share nothing with the decoder. */
 class DecoderReferenceTest {
   /**
-   * Activations are stored in F32 (relative error 2^-24 = 6e-8 each) between kernels that compute in
-   * float64. Some hundred of them lie between a token and its logits of size 1 to 30, and softmax
-   * and norms stretch errors by single digits.
+   * Activations are stored in F32 (relative error 2^-24 = 6e-8 each) between kernels that compute
+   * in float64. Some hundred of them lie between a token and its logits of size 1 to 30, and
+   * softmax and norms stretch errors by single digits.
    */
   private static final double TOLERANCE = 1e-4;
 

@@ -112,8 +112,8 @@ public record AttentionCase(
     }
 
     /**
-     * A random block mask: of the key blocks of each query block about a quarter full, half partial,
-     * a quarter skipped; some query blocks get nothing.
+     * A random block mask: of the key blocks of each query block about a quarter full, half
+     * partial, a quarter skipped; some query blocks get nothing.
      */
     public Builder blocks(int queryBlock, int keyBlock, BlockMask.HeadAxis axis) {
       selection = random -> new Selection.Blocks(randomBlocks(random, queryBlock, keyBlock, axis));

@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The table of attention cases: every word of the attention vocabulary, sizes around vector lanes and
- * page borders, and the inputs that break kernels. The names are stable.
+ * The table of attention cases: every word of the attention vocabulary, sizes around vector lanes
+ * and page borders, and the inputs that break kernels. The names are stable.
  */
 public final class AttentionCases {
   private static final Mask ALL = new Mask.All();
@@ -112,7 +112,15 @@ public final class AttentionCases {
   private void formats() {
     Map<String, KvFormat> formats =
         new TreeMap<>(
-            Map.of("f16", KvFormat.F16, "bf16", KvFormat.BF16, "q8", KvFormat.Q8, "f32", KvFormat.F32));
+            Map.of(
+                "f16",
+                KvFormat.F16,
+                "bf16",
+                KvFormat.BF16,
+                "q8",
+                KvFormat.Q8,
+                "f32",
+                KvFormat.F32));
     for (int dim : new int[] {13, 64, 80}) {
       for (String name : List.of("bf16", "f16", "q8")) {
         KvFormat format = formats.get(name);
@@ -150,11 +158,18 @@ public final class AttentionCases {
     add(AttentionCase.of("causal-top-left", spec(4, 2, 40)).sequence(9, 35, 0));
     add(AttentionCase.of("causal-rows-exceed-keys", spec(4, 2, 40)).sequence(40, 33));
     add(AttentionCase.of("causal-all-rows-empty", spec(4, 2, 40)).sequence(5, 33, -5));
-    add(AttentionCase.of("causal-gaps", spec(4, 2, 40)).sequence(9, 20, 13).gaps().pages(Pages.of(7)));
+    add(
+        AttentionCase.of("causal-gaps", spec(4, 2, 40))
+            .sequence(9, 20, 13)
+            .gaps()
+            .pages(Pages.of(7)));
     long open = Mask.Window.UNBOUNDED;
-    long[][] windows = {{0, 0}, {3, 0}, {5, 2}, {0, 4}, {16, 0}, {open, 0}, {2, open}, {open, open}};
+    long[][] windows = {
+      {0, 0}, {3, 0}, {5, 2}, {0, 4}, {16, 0}, {open, 0}, {2, open}, {open, open}
+    };
     for (long[] w : windows) {
-      String name = "window-" + (w[0] == open ? "open" : w[0]) + "-" + (w[1] == open ? "open" : w[1]);
+      String name =
+          "window-" + (w[0] == open ? "open" : w[0]) + "-" + (w[1] == open ? "open" : w[1]);
       add(
           AttentionCase.of(name, spec(4, 2, 40).mask(new Mask.Window(w[0], w[1])))
               .sequence(21, 70)
@@ -174,7 +189,9 @@ public final class AttentionCases {
     add(AttentionCase.of("prefix", spec(4, 2, 40).mask(new Mask.Prefix())).sequence(35, 35));
     add(AttentionCase.of("document", spec(4, 2, 40).mask(new Mask.Document())).sequence(35, 35));
     Mask documentCausal = new Mask.AllOf(List.of(CAUSAL, new Mask.Document()));
-    add(AttentionCase.of("document-and-causal", spec(4, 2, 40).mask(documentCausal)).sequence(35, 35));
+    add(
+        AttentionCase.of("document-and-causal", spec(4, 2, 40).mask(documentCausal))
+            .sequence(35, 35));
     add(
         AttentionCase.of("all-of-nothing", spec(2, 1, 40).mask(new Mask.AllOf(List.of())))
             .sequence(3, 9));
@@ -186,24 +203,41 @@ public final class AttentionCases {
             List.of(
                 new Mask.Window(2, 0),
                 new Mask.AllOf(List.of(CAUSAL, new Mask.Bits(), new Mask.Document()))));
-    add(AttentionCase.of("nested", spec(4, 2, 40).mask(nested)).sequence(20, 35).bits(1, 1, 20, 35));
+    add(
+        AttentionCase.of("nested", spec(4, 2, 40).mask(nested))
+            .sequence(20, 35)
+            .bits(1, 1, 20, 35));
     Mask bits = new Mask.Bits();
     add(AttentionCase.of("bits-full", spec(4, 2, 40).mask(bits)).sequence(9, 35).bits(1, 4, 9, 35));
-    add(AttentionCase.of("bits-per-row", spec(4, 2, 40).mask(bits)).sequence(9, 35).bits(1, 1, 9, 35));
-    add(AttentionCase.of("bits-per-head", spec(4, 2, 40).mask(bits)).sequence(9, 35).bits(1, 4, 1, 35));
+    add(
+        AttentionCase.of("bits-per-row", spec(4, 2, 40).mask(bits))
+            .sequence(9, 35)
+            .bits(1, 1, 9, 35));
+    add(
+        AttentionCase.of("bits-per-head", spec(4, 2, 40).mask(bits))
+            .sequence(9, 35)
+            .bits(1, 4, 1, 35));
     add(
         AttentionCase.of("bits-per-sequence", spec(4, 2, 40).mask(bits))
             .sequence(9, 35)
             .sequence(3, 20)
             .bits(2, 1, 1, 35)
             .pages(Pages.of(16)));
-    add(AttentionCase.of("bits-fewer-than-keys", spec(4, 2, 40).mask(bits)).sequence(9, 35).bits(1, 1, 9, 20));
-    add(AttentionCase.of("bits-more-than-keys", spec(4, 2, 40).mask(bits)).sequence(9, 35).bits(1, 1, 9, 40));
+    add(
+        AttentionCase.of("bits-fewer-than-keys", spec(4, 2, 40).mask(bits))
+            .sequence(9, 35)
+            .bits(1, 1, 9, 20));
+    add(
+        AttentionCase.of("bits-more-than-keys", spec(4, 2, 40).mask(bits))
+            .sequence(9, 35)
+            .bits(1, 1, 9, 40));
     Mask custom =
         new Mask.Custom((sequence, head, query, key) -> (query * 7 + key * 3 + head) % 4 != 0);
     add(AttentionCase.of("mask-custom", spec(4, 2, 40).mask(custom)).sequence(9, 35));
     add(
-        AttentionCase.of("mask-custom-and-causal", spec(4, 2, 40).mask(new Mask.AllOf(List.of(CAUSAL, custom))))
+        AttentionCase.of(
+                "mask-custom-and-causal",
+                spec(4, 2, 40).mask(new Mask.AllOf(List.of(CAUSAL, custom))))
             .sequence(9, 35));
   }
 
@@ -212,10 +246,15 @@ public final class AttentionCases {
     ScoreModifier bias = new ScoreModifier.AdditiveBias();
     ScoreModifier alibi = new ScoreModifier.Alibi(List.of(0.5f, 0.25f, 0.125f, 0.0625f));
     add(AttentionCase.of("soft-cap", spec(4, 2, 40).modifiers(cap)).sequence(9, 35).magnitude(8));
-    add(AttentionCase.of("soft-cap-decode", spec(4, 2, 40).modifiers(cap)).sequence(1, 35).magnitude(8));
+    add(
+        AttentionCase.of("soft-cap-decode", spec(4, 2, 40).modifiers(cap))
+            .sequence(1, 35)
+            .magnitude(8));
     add(AttentionCase.of("alibi", spec(4, 2, 40).modifiers(alibi)).sequence(9, 35));
     add(AttentionCase.of("alibi-decode", spec(4, 2, 40).modifiers(alibi)).sequence(1, 35));
-    add(AttentionCase.of("alibi-both-sides", spec(4, 2, 40).mask(ALL).modifiers(alibi)).sequence(9, 35, 10));
+    add(
+        AttentionCase.of("alibi-both-sides", spec(4, 2, 40).mask(ALL).modifiers(alibi))
+            .sequence(9, 35, 10));
     add(AttentionCase.of("alibi-gaps", spec(4, 2, 40).modifiers(alibi)).sequence(9, 35, 50).gaps());
     int[][] shapes = {{1, 4, 9, 35}, {1, 1, 9, 35}, {1, 4, 1, 35}, {1, 4, 9, 1}, {1, 1, 1, 1}};
     for (int[] shape : shapes) {
@@ -238,10 +277,19 @@ public final class AttentionCases {
             .sequence(9, 35)
             .bias(1, 4, 9, 35));
     ScoreModifier custom =
-        new ScoreModifier.Custom((x, sequence, head, query, key) -> x * 0.5 + (head + key % 3) * 0.25);
+        new ScoreModifier.Custom(
+            (x, sequence, head, query, key) -> x * 0.5 + (head + key % 3) * 0.25);
     add(AttentionCase.of("modifier-custom", spec(4, 2, 40).modifiers(custom, cap)).sequence(9, 35));
-    add(AttentionCase.of("slot-bias", spec(4, 2, 40)).sequence(9, 35).slotBias().pages(Pages.of(16)));
-    add(AttentionCase.of("slot-bias-decode", spec(4, 2, 40)).sequence(1, 35).slotBias().pages(Pages.of(16)));
+    add(
+        AttentionCase.of("slot-bias", spec(4, 2, 40))
+            .sequence(9, 35)
+            .slotBias()
+            .pages(Pages.of(16)));
+    add(
+        AttentionCase.of("slot-bias-decode", spec(4, 2, 40))
+            .sequence(1, 35)
+            .slotBias()
+            .pages(Pages.of(16)));
     List<Float> sinks = List.of(0.5f, -1f, 3f, Float.NEGATIVE_INFINITY);
     add(AttentionCase.of("sinks", spec(4, 2, 40).sinks(sinks)).sequence(9, 35));
     add(AttentionCase.of("sinks-decode", spec(4, 2, 40).sinks(sinks)).sequence(1, 35));
@@ -250,7 +298,9 @@ public final class AttentionCases {
         AttentionCase.of("sinks-huge", spec(4, 2, 40).sinks(List.of(1e4f, -1e4f, 100f, -100f)))
             .sequence(9, 35));
     add(
-        AttentionCase.of("sinks-window-cap", spec(4, 2, 40).sinks(sinks).mask(new Mask.Window(7, 0)).modifiers(cap))
+        AttentionCase.of(
+                "sinks-window-cap",
+                spec(4, 2, 40).sinks(sinks).mask(new Mask.Window(7, 0)).modifiers(cap))
             .sequence(9, 35)
             .pages(Pages.of(16)));
     add(AttentionCase.of("scale-zero", spec(4, 2, 40).scale(0)).sequence(9, 35));
@@ -266,23 +316,39 @@ public final class AttentionCases {
                 "none", new Normalizer.None()));
     rules.forEach(
         (name, rule) -> {
-          add(AttentionCase.of(name + "-decode", spec(4, 2, 64).normalizer(rule)).sequence(1, 67).pages(Pages.of(16)));
-          add(AttentionCase.of(name + "-causal", spec(4, 2, 40).normalizer(rule)).sequence(35, 35));
-          add(AttentionCase.of(name + "-all", spec(6, 2, 40).normalizer(rule).mask(ALL)).sequence(9, 35));
           add(
-              AttentionCase.of(name + "-window", spec(4, 2, 40).normalizer(rule).mask(new Mask.Window(5, 0)))
-                  .sequence(9, 35)
-                  .pages(Pages.of(7)));
-          add(AttentionCase.of(name + "-alibi", spec(4, 2, 40).normalizer(rule).modifiers(alibi)).sequence(9, 35));
-          add(AttentionCase.of(name + "-slot-bias", spec(4, 2, 40).normalizer(rule)).sequence(9, 35).slotBias());
+              AttentionCase.of(name + "-decode", spec(4, 2, 64).normalizer(rule))
+                  .sequence(1, 67)
+                  .pages(Pages.of(16)));
+          add(AttentionCase.of(name + "-causal", spec(4, 2, 40).normalizer(rule)).sequence(35, 35));
+          add(
+              AttentionCase.of(name + "-all", spec(6, 2, 40).normalizer(rule).mask(ALL))
+                  .sequence(9, 35));
           add(
               AttentionCase.of(
-                      name + "-bias", spec(4, 2, 40).normalizer(rule).modifiers(new ScoreModifier.AdditiveBias()))
+                      name + "-window", spec(4, 2, 40).normalizer(rule).mask(new Mask.Window(5, 0)))
+                  .sequence(9, 35)
+                  .pages(Pages.of(7)));
+          add(
+              AttentionCase.of(name + "-alibi", spec(4, 2, 40).normalizer(rule).modifiers(alibi))
+                  .sequence(9, 35));
+          add(
+              AttentionCase.of(name + "-slot-bias", spec(4, 2, 40).normalizer(rule))
+                  .sequence(9, 35)
+                  .slotBias());
+          add(
+              AttentionCase.of(
+                      name + "-bias",
+                      spec(4, 2, 40).normalizer(rule).modifiers(new ScoreModifier.AdditiveBias()))
                   .sequence(9, 35)
                   .bias(1, 4, 9, 35));
-          add(AttentionCase.of(name + "-empty-rows", spec(4, 2, 40).normalizer(rule)).sequence(9, 5));
           add(
-              AttentionCase.of(name + "-q8", spec(4, 2, 64).normalizer(rule).formats(KvFormat.Q8, KvFormat.Q8))
+              AttentionCase.of(name + "-empty-rows", spec(4, 2, 40).normalizer(rule))
+                  .sequence(9, 5));
+          add(
+              AttentionCase.of(
+                      name + "-q8",
+                      spec(4, 2, 64).normalizer(rule).formats(KvFormat.Q8, KvFormat.Q8))
                   .sequence(3, 35)
                   .pages(Pages.of(16)));
         });
@@ -299,12 +365,17 @@ public final class AttentionCases {
             .pages(Pages.of(16)));
     add(AttentionCase.of("no-keys", spec(4, 2, 40)).sequence(3, 0));
     add(AttentionCase.of("no-rows", spec(4, 2, 40)).sequence(0, 5));
-    AttentionCase.Builder decode = AttentionCase.of("decode-batch", spec(8, 2, 64)).pages(Pages.of(16));
+    AttentionCase.Builder decode =
+        AttentionCase.of("decode-batch", spec(8, 2, 64)).pages(Pages.of(16));
     for (int keys : new int[] {1, 15, 16, 17, 65, 130}) {
       decode.sequence(1, keys);
     }
     add(decode);
-    add(AttentionCase.of("ragged-heads", spec(6, 3, 40)).sequence(5, 35).raggedHeads().pages(Pages.of(7)));
+    add(
+        AttentionCase.of("ragged-heads", spec(6, 3, 40))
+            .sequence(5, 35)
+            .raggedHeads()
+            .pages(Pages.of(7)));
     add(
         AttentionCase.of("ragged-heads-all", spec(6, 3, 40).mask(ALL))
             .sequence(1, 35)
@@ -330,7 +401,11 @@ public final class AttentionCases {
               .blocks(7, 5, axis)
               .pages(Pages.of(16)));
     }
-    add(AttentionCase.of("blocks-decode", blocks(4, 2, 64)).sequence(1, 333).blocks(1, 64, HeadAxis.KV_HEAD).pages(Pages.of(64)));
+    add(
+        AttentionCase.of("blocks-decode", blocks(4, 2, 64))
+            .sequence(1, 333)
+            .blocks(1, 64, HeadAxis.KV_HEAD)
+            .pages(Pages.of(64)));
     add(
         AttentionCase.of("blocks-ragged-heads", blocks(6, 3, 40))
             .sequence(9, 35)
@@ -341,7 +416,9 @@ public final class AttentionCases {
             .sequence(20, 40)
             .blocks(8, 8, HeadAxis.QUERY_HEAD));
     add(
-        AttentionCase.of("blocks-window-sinks", blocks(4, 2, 40).mask(new Mask.Window(20, 0)).sinks(List.of(0f, 1f, 2f, -1f)))
+        AttentionCase.of(
+                "blocks-window-sinks",
+                blocks(4, 2, 40).mask(new Mask.Window(20, 0)).sinks(List.of(0f, 1f, 2f, -1f)))
             .sequence(20, 40)
             .slotBias()
             .blocks(8, 8, HeadAxis.KV_HEAD));
@@ -352,8 +429,16 @@ public final class AttentionCases {
   }
 
   private void gathered() {
-    add(AttentionCase.of("gathered", gathered(4, 2, 40)).sequence(12, 50).gather(4, 20, false).pages(Pages.of(16)));
-    add(AttentionCase.of("gathered-bias", gathered(4, 2, 40)).sequence(12, 50).gather(4, 20, true).pages(Pages.of(16)));
+    add(
+        AttentionCase.of("gathered", gathered(4, 2, 40))
+            .sequence(12, 50)
+            .gather(4, 20, false)
+            .pages(Pages.of(16)));
+    add(
+        AttentionCase.of("gathered-bias", gathered(4, 2, 40))
+            .sequence(12, 50)
+            .gather(4, 20, true)
+            .pages(Pages.of(16)));
     add(
         AttentionCase.of("gathered-decode-batch", gathered(4, 2, 64).mask(ALL))
             .sequence(1, 50)
@@ -367,7 +452,8 @@ public final class AttentionCases {
             .gather(3, 20, false)
             .pages(Pages.of(16)));
     add(
-        AttentionCase.of("gathered-sigmoid", gathered(4, 2, 40).normalizer(new Normalizer.Sigmoid(-3)))
+        AttentionCase.of(
+                "gathered-sigmoid", gathered(4, 2, 40).normalizer(new Normalizer.Sigmoid(-3)))
             .sequence(9, 50)
             .gather(3, 20, true));
     add(
@@ -395,7 +481,8 @@ public final class AttentionCases {
               .pages(Pages.of(16)));
     }
     add(
-        AttentionCase.of("magnitude-1e4-sigmoid", spec(4, 2, 40).normalizer(new Normalizer.Sigmoid(0)))
+        AttentionCase.of(
+                "magnitude-1e4-sigmoid", spec(4, 2, 40).normalizer(new Normalizer.Sigmoid(0)))
             .sequence(9, 67)
             .magnitude(1e4f));
     add(

@@ -43,7 +43,12 @@ public record AttentionData(
    * @param documents document of each position, or null
    */
   public record Sequence(
-      int rows, long firstPosition, float[] q, List<Head> heads, long prefixLength, int[] documents) {}
+      int rows,
+      long firstPosition,
+      float[] q,
+      List<Head> heads,
+      long prefixLength,
+      int[] documents) {}
 
   /**
    * Keys that one KV head keeps, in slot order.
@@ -152,8 +157,7 @@ public record AttentionData(
     for (Sequence s : sequences) {
       float[] q = Arrays.copyOfRange(s.q, from * width, to * width);
       cut.add(
-          new Sequence(
-              to - from, s.firstPosition + from, q, s.heads, s.prefixLength, s.documents));
+          new Sequence(to - from, s.firstPosition + from, q, s.heads, s.prefixLength, s.documents));
     }
     return withSequences(cut);
   }
@@ -161,8 +165,8 @@ public record AttentionData(
   /**
    * Relative error that a float32 kernel may have, from the sizes of the problem: the rounding of a
    * dot product of headDim terms, as large as the largest score's terms, moves the exponent; a sum
-   * over all keys and a 2 ulp exponential add theirs. Random errors grow with the square root of the
-   * number of terms; the constants leave room for a factor of about four over what plain float
+   * over all keys and a 2 ulp exponential add theirs. Random errors grow with the square root of
+   * the number of terms; the constants leave room for a factor of about four over what plain float
    * loops show. Quantised pages add nothing: both sides read the same codes.
    */
   public double relativeTolerance() {

@@ -77,16 +77,19 @@ public final class AttentionFixture implements AutoCloseable {
     int rows = data.totalRows();
     GuardedFloats out =
         GuardedFloats.of(
-            device, arena, data.layout(), nans(rows * spec.queryHeads() * spec.valueDim()), rows,
-            spec.queryHeads(), spec.valueDim());
+            device,
+            arena,
+            data.layout(),
+            nans(rows * spec.queryHeads() * spec.valueDim()),
+            rows,
+            spec.queryHeads(),
+            spec.valueDim());
     GuardedFloats lse = null;
     if (spec.normalizer() instanceof Normalizer.Softmax) {
       lse =
-          GuardedFloats.of(
-              device, arena, nans(rows * spec.queryHeads()), rows, spec.queryHeads());
+          GuardedFloats.of(device, arena, nans(rows * spec.queryHeads()), rows, spec.queryHeads());
     }
-    plan.run(
-        batch, inputs, new AttentionOutputs(out.tensor(), lse == null ? null : lse.tensor()));
+    plan.run(batch, inputs, new AttentionOutputs(out.tensor(), lse == null ? null : lse.tensor()));
     return new Result(out.read(), lse == null ? null : lse.read());
   }
 
@@ -169,8 +172,11 @@ public final class AttentionFixture implements AutoCloseable {
       for (int p = 0; p < plan.size(); p++) {
         KvPage page =
             page(
-                plan.get(p), new Storage.Host(keyImage), keyOffset[p],
-                new Storage.Host(valueImage), valueOffset[p]);
+                plan.get(p),
+                new Storage.Host(keyImage),
+                keyOffset[p],
+                new Storage.Host(valueImage),
+                valueOffset[p]);
         encode(plan.get(p), page, host);
       }
       device.upload(keyImage, keys);
@@ -183,7 +189,10 @@ public final class AttentionFixture implements AutoCloseable {
       Slots slots = plan.get(p);
       KvPage page =
           page(
-              slots, keys.storage(), keys.byteOffset() + keyOffset[p], values.storage(),
+              slots,
+              keys.storage(),
+              keys.byteOffset() + keyOffset[p],
+              values.storage(),
               values.byteOffset() + valueOffset[p]);
       describe(slots, page);
       head.add(page);
@@ -229,8 +238,15 @@ public final class AttentionFixture implements AutoCloseable {
   private KvPage page(Slots slots, Storage keys, long keyOffset, Storage values, long valueOffset) {
     AttentionSpec spec = data.spec();
     return new KvPage(
-        slots.capacity(), keys, keyOffset, spec.keyFormat(), spec.headDim(), values, valueOffset,
-        spec.valueFormat(), spec.valueDim());
+        slots.capacity(),
+        keys,
+        keyOffset,
+        spec.keyFormat(),
+        spec.headDim(),
+        values,
+        valueOffset,
+        spec.valueFormat(),
+        spec.valueDim());
   }
 
   private void encode(Slots slots, KvPage page, Arena host) {

@@ -7,8 +7,8 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * Every case of {@link AttentionCases} against float64, each run twice with one plan: the second run
- * must repeat the bits of the first.
+ * Every case of {@link AttentionCases} against float64, each run twice with one plan: the second
+ * run must repeat the bits of the first.
  */
 public abstract class AttentionKernelContract extends KernelContract {
   /** For providers' test classes. */

@@ -47,8 +47,14 @@ public final class BlockMaskBuilder {
   public BlockMask build() {
     row();
     return new BlockMask(
-        queryBlock, keyBlock, axis, ints(rowOffset), ints(fullIndptr), ints(fullIndices),
-        ints(partialIndptr), ints(partialIndices));
+        queryBlock,
+        keyBlock,
+        axis,
+        ints(rowOffset),
+        ints(fullIndptr),
+        ints(fullIndices),
+        ints(partialIndptr),
+        ints(partialIndices));
   }
 
   private static int[] ints(List<Integer> values) {

@@ -1,8 +1,8 @@
 package io.attention4j.testkit;
 
 /**
- * Compares a kernel's numbers with the reference's: first which are finite, then the errors, so that
- * a NaN cannot pass as a small error.
+ * Compares a kernel's numbers with the reference's: first which are finite, then the errors, so
+ * that a NaN cannot pass as a small error.
  */
 public final class Comparison {
   private Comparison() {}
@@ -43,8 +43,17 @@ public final class Comparison {
     }
     if (worst > maxAbs) {
       throw new AssertionError(
-          what + "[" + worstAt + "] is " + actual[worstAt] + " instead of " + expected[worstAt]
-              + ": error " + worst + " exceeds " + maxAbs);
+          what
+              + "["
+              + worstAt
+              + "] is "
+              + actual[worstAt]
+              + " instead of "
+              + expected[worstAt]
+              + ": error "
+              + worst
+              + " exceeds "
+              + maxAbs);
     }
     if (normalised < Double.POSITIVE_INFINITY && Math.sqrt(errors) > normalised * Math.sqrt(norm)) {
       throw new AssertionError(
@@ -57,9 +66,10 @@ public final class Comparison {
     requireClose(what, expected, actual, maxAbs, Double.POSITIVE_INFINITY);
   }
 
-  /** As {@link #requireClose} with one relative tolerance: of the largest value, and of the norm. */
-  public static void requireClose(
-      String what, float[] expected, float[] actual, double relative) {
+  /**
+   * As {@link #requireClose} with one relative tolerance: of the largest value, and of the norm.
+   */
+  public static void requireClose(String what, float[] expected, float[] actual, double relative) {
     double largest = 0;
     for (float value : expected) {
       if (Float.isFinite(value)) {

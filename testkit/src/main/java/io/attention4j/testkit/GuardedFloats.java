@@ -90,8 +90,12 @@ public final class GuardedFloats {
     for (int i = 0; i < all.length; i++) {
       if (!owned[i] && all[i] != GUARD) {
         throw new AssertionError(
-            "a kernel wrote " + all[i] + " outside its tensor, at element " + (i - index(0))
-                + " from the first of " + tensor);
+            "a kernel wrote "
+                + all[i]
+                + " outside its tensor, at element "
+                + (i - index(0))
+                + " from the first of "
+                + tensor);
       }
     }
     return values;

@@ -92,14 +92,22 @@ public abstract class KernelContract {
         refusedHere.add(fullName);
         if (!listed) {
           throw new AssertionError(
-              fullName + " is refused (" + no.reason() + ") but " + listName() + " does not list it");
+              fullName
+                  + " is refused ("
+                  + no.reason()
+                  + ") but "
+                  + listName()
+                  + " does not list it");
         }
         return false;
       }
       case Support.Yes yes -> {
         if (listed) {
           throw new AssertionError(
-              fullName + " is taken although " + listName() + " lists it as refused; remove the line");
+              fullName
+                  + " is taken although "
+                  + listName()
+                  + " lists it as refused; remove the line");
         }
         return true;
       }
@@ -121,8 +129,15 @@ public abstract class KernelContract {
       return;
     }
     System.out.println(
-        provider().id() + " " + kind + ": " + ran + " cases ran, " + refusedHere.size()
-            + " refused" + (refusedHere.isEmpty() ? "" : " " + refusedHere));
+        provider().id()
+            + " "
+            + kind
+            + ": "
+            + ran
+            + " cases ran, "
+            + refusedHere.size()
+            + " refused"
+            + (refusedHere.isEmpty() ? "" : " " + refusedHere));
     if (ran == 0) {
       throw new AssertionError("no case of " + kind + " ran on " + provider().id());
     }

@@ -237,6 +237,9 @@ public final class TensorChecks {
   }
 
   private static boolean endsWith(Tensor tensor, long width) {
+    if (width == 0) {
+      return tensor.shape().elements() == 0;
+    }
     long product = 1;
     for (int i = tensor.shape().rank() - 1; i >= 0 && product < width; i--) {
       product *= tensor.extent(i);

@@ -5,6 +5,7 @@ import io.attention4j.engine.spi.Availability;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.spi.KernelProvider;
+import io.attention4j.kernels.cpu.scalar.ScalarKernels;
 
 /**
  * Plain Java loops on host memory, id "cpu.scalar": the readable form of the CPU kernels and the
@@ -37,6 +38,6 @@ public final class ScalarProvider implements KernelProvider {
   }
 
   private static KernelTable kernels(Parallel workers) {
-    return new KernelTable();
+    return ScalarKernels.addTo(new KernelTable(), workers);
   }
 }

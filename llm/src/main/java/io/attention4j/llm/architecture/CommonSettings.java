@@ -27,7 +27,9 @@ final class CommonSettings {
         extent(settings, Setting.KV_HEADS, settings.integer(Setting.KV_HEADS, queryHeads));
     if (!settings.has(Setting.HEAD_DIM) && modelDim % queryHeads != 0) {
       throw settings.error(
-          modelDim + " elements of the hidden state do not divide into " + queryHeads
+          modelDim
+              + " elements of the hidden state do not divide into "
+              + queryHeads
               + " heads and no head size is given",
           "download or convert the model again");
     }
@@ -105,12 +107,10 @@ final class CommonSettings {
   }
 
   /** Layers of which some see a window and use rope {@code slidingRope}. */
-  static List<Layer> layers(
-      int count, int windowTokens, IntPredicate sliding, int slidingRope) {
+  static List<Layer> layers(int count, int windowTokens, IntPredicate sliding, int slidingRope) {
     List<Layer> layers = new ArrayList<>(count);
     for (int layer = 0; layer < count; layer++) {
-      layers.add(
-          sliding.test(layer) ? new Layer(windowTokens, slidingRope) : new Layer(0, 0));
+      layers.add(sliding.test(layer) ? new Layer(windowTokens, slidingRope) : new Layer(0, 0));
     }
     return layers;
   }
@@ -129,7 +129,8 @@ final class CommonSettings {
     for (String type : types) {
       if (!type.equals("sliding_attention") && !type.equals("full_attention")) {
         throw settings.error(
-            "the layer type " + quote(type)
+            "the layer type "
+                + quote(type)
                 + " cannot be run; known are sliding_attention and full_attention",
             OTHER_MODEL);
       }
@@ -156,7 +157,8 @@ final class CommonSettings {
     int rotaryDim = settings.integer(Setting.ROTARY_DIM, (int) (headDim * factor));
     if (rotaryDim < 2 || rotaryDim > headDim || rotaryDim % 2 != 0) {
       throw settings.error(
-          rotaryDim + " rotated elements must be even, at least 2 and at most the head's "
+          rotaryDim
+              + " rotated elements must be even, at least 2 and at most the head's "
               + headDim,
           "download or convert the model again");
     }
@@ -178,7 +180,8 @@ final class CommonSettings {
       case "relu" -> ActivationKernel.Function.RELU;
       default ->
           throw settings.error(
-              "the activation " + quote(name)
+              "the activation "
+                  + quote(name)
                   + " is unknown; known are silu, gelu, gelu_new, gelu_pytorch_tanh and relu",
               OTHER_MODEL);
     };

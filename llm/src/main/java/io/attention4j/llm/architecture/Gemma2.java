@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Gemma 2: norms before and after each branch, soft-capped scores and logits, every other layer with
- * a sliding window (Gemma Team 2024, arXiv 2408.00118, section 2).
+ * Gemma 2: norms before and after each branch, soft-capped scores and logits, every other layer
+ * with a sliding window (Gemma Team 2024, arXiv 2408.00118, section 2).
  */
 final class Gemma2 implements Architecture {
   private static final int LAYERS_OF_27B = 46;
@@ -65,7 +65,6 @@ final class Gemma2 implements Architecture {
     WeightNames names = WeightNames.standard(format);
     return format == Settings.Format.GGUF
         ? names
-        : names.with(
-            Weight.FEED_FORWARD_NORM, "model.layers.%d.pre_feedforward_layernorm");
+        : names.with(Weight.FEED_FORWARD_NORM, "model.layers.%d.pre_feedforward_layernorm");
   }
 }

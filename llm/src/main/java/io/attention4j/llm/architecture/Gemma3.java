@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Gemma 3, its text decoder: five layers with a sliding window and a rotation of their own, then one
- * that sees everything; normalised heads of q and k instead of Gemma 2's soft caps (Gemma Team 2025,
- * arXiv 2503.19786, section 2).
+ * Gemma 3, its text decoder: five layers with a sliding window and a rotation of their own, then
+ * one that sees everything; normalised heads of q and k instead of Gemma 2's soft caps (Gemma Team
+ * 2025, arXiv 2503.19786, section 2).
  */
 final class Gemma3 implements Architecture {
   private static final int LAYERS_OF_27B = 62;
@@ -42,9 +42,7 @@ final class Gemma3 implements Architecture {
             RopeScalings.read(settings, sizes, spec));
     ModelConfig.Rope local =
         new ModelConfig.Rope(
-            spec,
-            settings.number(Setting.ROPE_LOCAL_BASE, LOCAL_BASE),
-            new RopeScaling.None());
+            spec, settings.number(Setting.ROPE_LOCAL_BASE, LOCAL_BASE), new RopeScaling.None());
     return new ModelConfig(
         id(),
         sizes,

@@ -33,8 +33,7 @@ final class Gpt2 implements Architecture {
             false,
             List.of(),
             CommonSettings.layers(sizes.layers(), 0, layer -> true, -1)),
-        new ModelConfig.FeedForward(
-            CommonSettings.activation(settings, "gelu_new"), false, false));
+        new ModelConfig.FeedForward(CommonSettings.activation(settings, "gelu_new"), false, false));
   }
 
   @Override

@@ -31,7 +31,8 @@ final class RopeScalings {
       case "longrope", "su" -> longRope(settings, sizes, spec);
       default ->
           throw settings.error(
-              "the rope scaling " + quote(type)
+              "the rope scaling "
+                  + quote(type)
                   + " is unknown; known are none, linear, llama3, yarn and longrope",
               "use another model or file");
     };
@@ -99,7 +100,11 @@ final class RopeScalings {
       Settings settings, List<Double> values, RopeSpec spec, String name) {
     if (values.size() != spec.rotaryDim() / 2) {
       throw settings.error(
-          name + " has " + values.size() + " values where " + spec.rotaryDim() / 2
+          name
+              + " has "
+              + values.size()
+              + " values where "
+              + spec.rotaryDim() / 2
               + " are needed, one per rotated pair",
           "download or convert the model again");
     }

@@ -4,7 +4,8 @@ import java.util.List;
 
 /**
  * Settings that model files carry, under the names that each format gives them. A Hugging Face name
- * with dots is a path into nested objects; where there are several, the first that is present counts.
+ * with dots is a path into nested objects; where there are several, the first that is present
+ * counts.
  */
 public enum Setting {
   /** Tokens of the longest context the model was trained for. */
@@ -39,9 +40,7 @@ public enum Setting {
       "rope_parameters.full_attention.rope_theta"),
   /** Base in sliding-window layers. */
   ROPE_LOCAL_BASE(
-      "rope.freq_base_swa",
-      "rope_local_base_freq",
-      "rope_parameters.sliding_attention.rope_theta"),
+      "rope.freq_base_swa", "rope_local_base_freq", "rope_parameters.sliding_attention.rope_theta"),
   /** Kind of rope scaling. */
   ROPE_SCALING(
       "rope.scaling.type",
@@ -67,11 +66,9 @@ public enum Setting {
       "rope_scaling.attention_factor",
       "rope_parameters.attention_factor"),
   /** llama3 scaling: factor of the longest wavelengths. */
-  ROPE_LOW_FREQUENCY(
-      "", "rope_scaling.low_freq_factor", "rope_parameters.low_freq_factor"),
+  ROPE_LOW_FREQUENCY("", "rope_scaling.low_freq_factor", "rope_parameters.low_freq_factor"),
   /** llama3 scaling: factor of the shortest wavelengths. */
-  ROPE_HIGH_FREQUENCY(
-      "", "rope_scaling.high_freq_factor", "rope_parameters.high_freq_factor"),
+  ROPE_HIGH_FREQUENCY("", "rope_scaling.high_freq_factor", "rope_parameters.high_freq_factor"),
   /** YaRN: rotations over the original context above which nothing is scaled. */
   YARN_BETA_FAST(
       "rope.scaling.yarn_beta_fast", "rope_scaling.beta_fast", "rope_parameters.beta_fast"),

@@ -59,9 +59,7 @@ final class BlockLoader {
         sizes.headDim(),
         sizes.valueDim(),
         attention.scale(),
-        own.windowTokens() == 0
-            ? new Mask.Causal()
-            : new Mask.Window(own.windowTokens() - 1L, 0),
+        own.windowTokens() == 0 ? new Mask.Causal() : new Mask.Window(own.windowTokens() - 1L, 0),
         attention.softCap() == 0
             ? List.of()
             : List.of(new ScoreModifier.SoftCap(attention.softCap())),
@@ -167,8 +165,7 @@ final class BlockLoader {
   private Linear branchOutput(Weight role, int layer, long in) {
     Tensor weight = weights.matrix(role, layer, sizes.modelDim(), in);
     Tensor bias = bias(role, layer, sizes.modelDim(), false);
-    Tensor target =
-        config.norms().afterBranches() ? activations.branch : activations.residual;
+    Tensor target = config.norms().afterBranches() ? activations.branch : activations.residual;
     return Linear.of(kernels, new Product(weight, bias, target));
   }
 

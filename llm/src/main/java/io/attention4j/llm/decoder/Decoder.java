@@ -132,8 +132,7 @@ public final class Decoder implements AutoCloseable {
   }
 
   /** What the attention operator of a layer is told. */
-  public static LayerShape layerShape(
-      ModelConfig config, int layer, int contextTokens) {
+  public static LayerShape layerShape(ModelConfig config, int layer, int contextTokens) {
     return BlockLoader.shape(config, layer, contextTokens);
   }
 

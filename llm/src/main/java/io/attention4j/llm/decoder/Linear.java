@@ -64,8 +64,7 @@ final class Linear implements AutoCloseable {
   private static MatmulKernel kernel(KernelSelector kernels, Product product) {
     Tensor weight = product.weight();
     return kernels.select(
-        MatmulKernel.class,
-        new MatmulSpec(weight.dtype(), weight.extent(0), weight.extent(1)));
+        MatmulKernel.class, new MatmulSpec(weight.dtype(), weight.extent(0), weight.extent(1)));
   }
 
   /** outputs = x W^T + bias for the first rows. */

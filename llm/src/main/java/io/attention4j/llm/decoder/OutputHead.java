@@ -59,8 +59,7 @@ final class OutputHead implements AutoCloseable {
       KernelSelector kernels,
       Arena hostArena) {
     ModelConfig.Sizes sizes = config.sizes();
-    Norm norm =
-        Norm.load(config.norms(), Weight.FINAL_NORM, 0, sizes.modelDim(), weights, kernels);
+    Norm norm = Norm.load(config.norms(), Weight.FINAL_NORM, 0, sizes.modelDim(), weights, kernels);
     boolean tied = config.embedding().tiedOutput() && !weights.has(Weight.OUTPUT, 0);
     Tensor matrix =
         tied ? tokenTable : weights.matrix(Weight.OUTPUT, 0, sizes.vocabulary(), sizes.modelDim());

@@ -86,8 +86,6 @@ record RopeFrequencies(double[] perPosition, double factor) {
   /** The pair that rotates this often over the original context. */
   private static double dimension(
       double rotations, int originalContext, double base, int rotaryDim) {
-    return rotaryDim
-        * Math.log(originalContext / (rotations * 2 * Math.PI))
-        / (2 * Math.log(base));
+    return rotaryDim * Math.log(originalContext / (rotations * 2 * Math.PI)) / (2 * Math.log(base));
   }
 }

@@ -9,8 +9,8 @@ import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.tensor.Tensor;
 
 /**
- * One layer: attention, then feed-forward, each normalised before and added to the residual. What an
- * architecture lacks is null.
+ * One layer: attention, then feed-forward, each normalised before and added to the residual. What
+ * an architecture lacks is null.
  */
 final class TransformerBlock implements AutoCloseable {
   /** Weights and kernels of the attention branch. */

@@ -33,7 +33,12 @@ public final class CacheFactories {
     throw new IllegalArgumentException(
         wanted.isEmpty()
             ? "no KV cache takes all parts of '" + option + "' together"
-            : "unknown KV cache " + wanted + " in '" + option + "'; known are " + known
+            : "unknown KV cache "
+                + wanted
+                + " in '"
+                + option
+                + "'; known are "
+                + known
                 + ", joined by +");
   }
 }

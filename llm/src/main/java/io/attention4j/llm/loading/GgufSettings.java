@@ -81,8 +81,7 @@ final class GgufSettings implements Settings {
             ? metadata.int64(key)
             : metadata.float32(key);
     if (!Double.isFinite(value)) {
-      throw error(
-          "the metadata key " + quote(key) + " is " + value, "convert the model again");
+      throw error("the metadata key " + quote(key) + " is " + value, "convert the model again");
     }
     return value;
   }
@@ -117,7 +116,11 @@ final class GgufSettings implements Settings {
     long elements = found.shape().elements();
     if (found.dtype() != DType.F32 || elements > MAX_VECTOR) {
       throw error(
-          "the tensor " + quote(tensorName) + " is " + found + " where a short F32 vector is expected",
+          "the tensor "
+              + quote(tensorName)
+              + " is "
+              + found
+              + " where a short F32 vector is expected",
           "convert the model again");
     }
     float[] values = new float[(int) elements];

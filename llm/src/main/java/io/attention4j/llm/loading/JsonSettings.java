@@ -99,8 +99,13 @@ final class JsonSettings implements Settings {
 
   private ModelFormatException wrong(Setting setting, String expected, JsonNode found) {
     return error(
-        "config.json has " + quote(found.toString()) + " for "
-            + quote(setting.huggingFace().getFirst()) + " where " + expected + " is expected",
+        "config.json has "
+            + quote(found.toString())
+            + " for "
+            + quote(setting.huggingFace().getFirst())
+            + " where "
+            + expected
+            + " is expected",
         "download the model again");
   }
 

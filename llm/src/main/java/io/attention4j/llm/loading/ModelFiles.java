@@ -131,7 +131,9 @@ public final class ModelFiles implements AutoCloseable {
             () ->
                 new ModelFormatException(
                     path,
-                    "the architecture " + quote(name) + " is unknown; known are "
+                    "the architecture "
+                        + quote(name)
+                        + " is unknown; known are "
                         + String.join(", ", Architectures.names(format)),
                     "use a model of one of these"));
   }

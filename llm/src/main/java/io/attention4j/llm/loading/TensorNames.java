@@ -68,7 +68,10 @@ public final class TensorNames {
     if (rows < 1 || rows > Integer.MAX_VALUE) {
       throw new ModelFormatException(
           path,
-          "the token embedding " + quote(tokenEmbedding) + " has the shape " + tensor.shape()
+          "the token embedding "
+              + quote(tokenEmbedding)
+              + " has the shape "
+              + tensor.shape()
               + " where [vocabulary, dim] is expected",
           "download or convert the model again");
     }

@@ -17,8 +17,8 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * Hands out weights, each checked for its shape. Matrices stay in the mapping; vectors are converted
- * to F32 on the device. Used once, by one thread, while a model loads.
+ * Hands out weights, each checked for its shape. Matrices stay in the mapping; vectors are
+ * converted to F32 on the device. Used once, by one thread, while a model loads.
  */
 public final class WeightLoader {
   // Buffers that old exporters wrote although no weight is in them.
@@ -89,8 +89,14 @@ public final class WeightLoader {
     if (!tensor.shape().equals(expected)) {
       throw new ModelFormatException(
           files.path(),
-          "the tensor " + quote(name) + " has the shape " + tensor.shape() + " where the settings of "
-              + files.architecture().id() + " ask for " + expected,
+          "the tensor "
+              + quote(name)
+              + " has the shape "
+              + tensor.shape()
+              + " where the settings of "
+              + files.architecture().id()
+              + " ask for "
+              + expected,
           "download or convert the model again");
     }
     return tensor;
@@ -106,12 +112,11 @@ public final class WeightLoader {
   }
 
   /**
-   * Refuses a file whose layers hold weights that nobody took: it is not the architecture it says it
-   * is, and would give nonsense.
+   * Refuses a file whose layers hold weights that nobody took: it is not the architecture it says
+   * it is, and would give nonsense.
    */
   public void requireAllTaken() {
-    String layer =
-        files.names().name(Weight.ATTENTION_NORM, 0).replaceFirst("0\\..*$", "");
+    String layer = files.names().name(Weight.ATTENTION_NORM, 0).replaceFirst("0\\..*$", "");
     for (String name : files.tensors().names()) {
       if (name.startsWith(layer) && !taken.contains(name) && !NO_WEIGHT.matcher(name).matches()) {
         throw new ModelFormatException(

@@ -65,7 +65,8 @@ final class Exp2 {
     }
   }
 
-  private static FloatVector tanh(FloatVector y) {
+  /** tanh(y), relative error below 5e-7. */
+  static FloatVector tanh(FloatVector y) {
     FloatVector a = y.lanewise(ABS);
     FloatVector power = of(a.mul(2 * LOG2_E));
     FloatVector large =

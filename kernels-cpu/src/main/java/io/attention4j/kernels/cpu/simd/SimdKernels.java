@@ -1,10 +1,20 @@
 package io.attention4j.kernels.cpu.simd;
 
 import io.attention4j.engine.runtime.Parallel;
+import io.attention4j.engine.spi.ActivationKernel;
 import io.attention4j.engine.spi.AttentionKernel;
+import io.attention4j.engine.spi.ElementwiseKernel;
+import io.attention4j.engine.spi.EmbeddingKernel;
+import io.attention4j.engine.spi.KvWriteKernel;
+import io.attention4j.engine.spi.MatmulKernel;
+import io.attention4j.engine.spi.NormKernel;
 import io.attention4j.engine.spi.ProbeKernel;
+import io.attention4j.engine.spi.RopeKernel;
+import io.attention4j.engine.spi.SoftmaxKernel;
 import io.attention4j.kernels.cpu.KernelTable;
 import io.attention4j.kernels.cpu.SimdProvider;
+import io.attention4j.kernels.cpu.rows.EmbeddingRows;
+import io.attention4j.kernels.cpu.rows.KvWriteSlots;
 import java.util.Set;
 import jdk.incubator.vector.FloatVector;
 
@@ -18,7 +28,15 @@ public final class SimdKernels {
   public static KernelTable table(Parallel workers) {
     return new KernelTable()
         .with(ProbeKernel.class, new SimdProbe(workers))
-        .with(AttentionKernel.class, new SimdAttention(workers));
+        .with(AttentionKernel.class, new SimdAttention(workers))
+        .with(MatmulKernel.class, new SimdMatmul(workers))
+        .with(NormKernel.class, new SimdNorm(workers))
+        .with(RopeKernel.class, new SimdRope(workers))
+        .with(ActivationKernel.class, new SimdActivation(workers))
+        .with(ElementwiseKernel.class, new SimdElementwise(workers))
+        .with(SoftmaxKernel.class, new SimdSoftmax(workers))
+        .with(EmbeddingKernel.class, new EmbeddingRows(workers, WeightRows::of))
+        .with(KvWriteKernel.class, new KvWriteSlots());
   }
 
   /**

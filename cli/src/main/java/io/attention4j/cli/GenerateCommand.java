@@ -1,0 +1,175 @@
+package io.attention4j.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.attention4j.demo.DemoModel;
+import io.attention4j.llm.Generation;
+import io.attention4j.llm.GenerationRequest;
+import io.attention4j.llm.GenerationResult;
+import io.attention4j.llm.LanguageModel;
+import io.attention4j.llm.Piece;
+import io.attention4j.llm.Session;
+import io.attention4j.llm.Timings;
+import io.attention4j.llm.sampling.SamplingOptions;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** {@code attention4j generate}: continues a prompt; the new text alone goes to stdout. */
+@Command(
+    name = "generate",
+    description = "Continues a prompt with a language model.",
+    mixinStandardHelpOptions = true)
+final class GenerateCommand implements Callable<Integer> {
+  /** Version of the fields of {@code --json}; grows when one changes its meaning or goes. */
+  private static final int JSON_VERSION = 1;
+
+  private static final int DEFAULT_MAX_TOKENS = 256;
+
+  /** Shown with the default prompt, so that a first run is the same everywhere. */
+  private static final long DEMO_SEED = 1;
+
+  @Spec private CommandSpec spec;
+  @Mixin private ModelOptions model;
+  @Mixin private SamplingOptionsMixin sampling;
+  @ArgGroup private PromptOptions prompt;
+
+  private static final class PromptOptions {
+    @Option(
+        names = {"-p", "--prompt"},
+        description = "The prompt, taken raw; BOS is added as the model file says.")
+    private String text;
+
+    @Option(
+        names = "--prompt-file",
+        paramLabel = "FILE",
+        description = "A UTF-8 file with the prompt; - for standard input.")
+    private Path file;
+  }
+
+  @Option(
+      names = {"-n", "--max-tokens"},
+      paramLabel = "TOKENS",
+      description = "Most new tokens; 0 = until the context is full. Default: 256.")
+  private Integer maxTokens;
+
+  @Option(names = "--stop", paramLabel = "TEXT", description = "End before this text; repeatable.")
+  private List<String> stop = List.of();
+
+  @Option(names = "--ignore-eos", description = "Go on after the end-of-text token.")
+  private boolean ignoreEnd;
+
+  @Option(names = "--json", description = "Print one JSON object instead of the text.")
+  private boolean json;
+
+  @Option(names = "--timings", description = "Print prefill and decode speed to stderr.")
+  private boolean timings;
+
+  @Override
+  public Integer call() throws IOException {
+    boolean showcase = prompt == null && model.isDemo();
+    String text = promptText();
+    SamplingOptions options = sampling.build(showcase ? DEMO_SEED : System.nanoTime());
+    GenerationRequest request =
+        GenerationRequest.builder()
+            .prompt(text)
+            .maxTokens(maxTokens == null ? DEFAULT_MAX_TOKENS : maxTokens)
+            .sampling(options)
+            .stopStrings(stop)
+            .ignoreEnd(ignoreEnd)
+            .build();
+    try (LanguageModel loaded = model.load();
+        Session session = loaded.newSession()) {
+      Generation generation = session.generate(request);
+      PrintWriter out = spec.commandLine().getOut();
+      GenerationResult result = json ? generation.run() : stream(generation, out);
+      if (json) {
+        out.println(toJson(loaded, text, options, result));
+      }
+      out.flush();
+      if (timings) {
+        printTimings(result.timings());
+      }
+    }
+    return 0;
+  }
+
+  private static GenerationResult stream(Generation generation, PrintWriter out) {
+    boolean endsLine = true;
+    for (Piece piece : generation) {
+      out.print(piece.text());
+      out.flush();
+      if (!piece.text().isEmpty()) {
+        endsLine = piece.text().endsWith("\n");
+      }
+    }
+    if (!endsLine) {
+      out.println();
+    }
+    return generation.result();
+  }
+
+  private String promptText() throws IOException {
+    if (prompt == null) {
+      if (model.isDemo()) {
+        return DemoModel.PROMPT;
+      }
+      throw new ParameterException(
+          spec.commandLine(), "no prompt; give --prompt TEXT or --prompt-file FILE (- for stdin)");
+    }
+    if (prompt.text != null) {
+      return prompt.text;
+    }
+    return prompt.file.toString().equals("-")
+        ? new String(System.in.readAllBytes(), StandardCharsets.UTF_8)
+        : Files.readString(prompt.file);
+  }
+
+  private void printTimings(Timings timings) {
+    PrintWriter err = spec.commandLine().getErr();
+    err.printf(
+        Locale.ROOT,
+        "attention4j: %d prompt tokens at %.1f tokens/s, first token after %.0f ms, %d new tokens"
+            + " at %.1f tokens/s%n",
+        timings.promptTokens(),
+        timings.prefillTokensPerSecond(),
+        timings.firstTokenNanos() / 1e6,
+        timings.generatedTokens(),
+        timings.decodeTokensPerSecond());
+    err.flush();
+  }
+
+  private static String toJson(
+      LanguageModel model, String prompt, SamplingOptions sampling, GenerationResult result)
+      throws IOException {
+    ObjectMapper mapper = new ObjectMapper();
+    ObjectNode root = mapper.createObjectNode();
+    root.put("version", JSON_VERSION);
+    root.put("model", model.info().name());
+    root.put("kernels", model.info().kernels());
+    root.put("prompt", prompt);
+    root.put("text", result.text());
+    root.set("tokens", mapper.valueToTree(result.tokens()));
+    root.put("finish_reason", result.finishReason().name().toLowerCase(Locale.ROOT));
+    root.put("stop", result.stop());
+    root.put("seed", sampling.seed());
+    Timings timings = result.timings();
+    root.put("prompt_tokens", timings.promptTokens());
+    root.put("prefill_tokens_per_second", timings.prefillTokensPerSecond());
+    root.put("first_token_seconds", timings.firstTokenNanos() / 1e9);
+    root.put("decode_tokens_per_second", timings.decodeTokensPerSecond());
+    return mapper.writeValueAsString(root);
+  }
+}

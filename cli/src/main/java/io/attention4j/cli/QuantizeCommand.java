@@ -1,0 +1,46 @@
+package io.attention4j.cli;
+
+import io.attention4j.engine.tensor.DType;
+import io.attention4j.llm.gguf.GgufQuantizer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code attention4j quantize IN OUT TYPE}. */
+@Command(
+    name = "quantize",
+    description = "Writes a GGUF model with its weights in another format.",
+    mixinStandardHelpOptions = true)
+final class QuantizeCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Parameters(index = "0", paramLabel = "IN", description = "A GGUF file.")
+  private Path in;
+
+  @Parameters(index = "1", paramLabel = "OUT", description = "The file to write.")
+  private Path out;
+
+  @Parameters(
+      index = "2",
+      paramLabel = "TYPE",
+      description = "F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K.")
+  private DType type;
+
+  @Override
+  public Integer call() throws IOException {
+    try (Progress _ = Progress.of("quantising " + in.getFileName())) {
+      GgufQuantizer.quantize(in, out, type);
+    }
+    PrintWriter writer = spec.commandLine().getOut();
+    writer.println(
+        out + ": " + Units.bytes(Files.size(out)) + ", was " + Units.bytes(Files.size(in)));
+    writer.flush();
+    return 0;
+  }
+}

@@ -1,0 +1,188 @@
+package io.attention4j.kernels.cpu.simd;
+
+import static io.attention4j.kernels.cpu.simd.Species.LANES;
+
+import io.attention4j.engine.runtime.Parallel;
+import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.kernels.cpu.matmul.BandedPlan;
+import io.attention4j.kernels.cpu.matmul.Bands;
+import io.attention4j.kernels.cpu.rows.HostMemory;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * Few rows of x (decoding) are multiplied straight from the stored weights: one product per weight
+ * row, bound by memory. Many rows (prefill) share decoded weights: a band of weight rows is decoded
+ * {@link #DEPTH} columns at a time and multiplied with panels of x in register tiles.
+ */
+final class SimdMatmulPlan extends BandedPlan {
+  /** Bytes of a band of few rows of x: long enough to stream, short enough to share evenly. */
+  private static final long DIRECT_BAND_BYTES = 128 * 1024;
+
+  /** Weight rows of a register tile. */
+  private static final int TILE_ROWS = 6;
+
+  /**
+   * Weight rows of a band of many rows of x: its decoded columns stay in the second-level cache.
+   */
+  private static final int BAND_ROWS = 8 * TILE_ROWS;
+
+  /** Columns decoded at a time; a multiple of every block size. */
+  private static final int DEPTH = 256;
+
+  /** Rows of x that share one decoding; bounds the scratch memory. */
+  private static final int PASS_ROWS = 512;
+
+  private enum Step {
+    DIRECT,
+    PACK,
+    TILES
+  }
+
+  private final MatmulScratch scratch;
+  private final WeightRows[] formats;
+  private final int directRows;
+  private final Bands directBands;
+  private final Bands tileBands;
+  private Step step;
+  private int firstRow;
+  private int rows;
+
+  SimdMatmulPlan(
+      List<Tensor> weights, List<Tensor> biases, Parallel workers, MatmulScratch scratch) {
+    super(weights, biases, workers, scratch);
+    this.scratch = scratch;
+    formats = weights.stream().map(w -> WeightRows.of(w.dtype())).toArray(WeightRows[]::new);
+    int most = Integer.MAX_VALUE;
+    for (WeightRows format : formats) {
+      most = Math.min(most, format.directRows());
+    }
+    directRows = most;
+    directBands = Bands.of(weights, SimdMatmulPlan::directBandRows);
+    tileBands = Bands.of(weights, SimdMatmulPlan::tileBandRows);
+  }
+
+  private static int directBandRows(Tensor weight) {
+    long rowBytes = Math.max(1, weight.dtype().bytes(weight.stride(0)));
+    long rows = Math.clamp(DIRECT_BAND_BYTES / rowBytes, 1, 256);
+    // Small weights still give several bands.
+    return (int) Math.clamp(weight.extent(0) / 16, 1, rows);
+  }
+
+  private static int tileBandRows(Tensor weight) {
+    return weight.extent(0) >= 16 * BAND_ROWS ? BAND_ROWS : 2 * TILE_ROWS;
+  }
+
+  @Override
+  protected void multiply(Tensor x, int allRows) {
+    if (allRows <= directRows || inFeatures() == 0) {
+      step = Step.DIRECT;
+      firstRow = 0;
+      rows = allRows;
+      scratch.activations().load(x, 0, rows, inFeatures());
+      scratch.reserve(inFeatures(), 256);
+      forAll(directBands.count());
+      return;
+    }
+    PackedRows packed = scratch.packed();
+    for (int done = 0; done < allRows; done += PASS_ROWS) {
+      firstRow = done;
+      rows = Math.min(PASS_ROWS, allRows - done);
+      packed.bind(x, done, rows, inFeatures());
+      int padded = Math.ceilDiv(rows, LANES) * LANES;
+      scratch.reserve(BAND_ROWS * DEPTH, BAND_ROWS * padded);
+      step = Step.PACK;
+      forAll(packed.panels());
+      step = Step.TILES;
+      forAll(tileBands.count());
+    }
+    packed.unbind();
+  }
+
+  @Override
+  public void run(int index, int worker) {
+    switch (step) {
+      case DIRECT -> direct(index, worker);
+      case PACK -> scratch.packed().pack(index);
+      case TILES -> tiles(index, worker);
+    }
+  }
+
+  private void direct(int band, int worker) {
+    int index = directBands.weight(band);
+    long first = directBands.firstRow(band);
+    int count = directBands.rows(band);
+    Tensor weight = weight(index);
+    MemorySegment memory = HostMemory.of(weight);
+    long at = rowAt(weight, first);
+    long rowBytes = weight.dtype().bytes(weight.stride(0));
+    float[] sums = scratch.sums(worker);
+    float[] decoded = scratch.decoded(worker);
+    for (int r = 0; r < rows; r++) {
+      formats[index].dots(memory, at, rowBytes, count, scratch.activations(), r, sums, 0, decoded);
+      store(index, r, first, count, sums, 0, 1);
+    }
+  }
+
+  private void tiles(int band, int worker) {
+    int index = tileBands.weight(band);
+    long first = tileBands.firstRow(band);
+    int count = tileBands.rows(band);
+    int in = inFeatures();
+    Tensor weight = weight(index);
+    MemorySegment memory = HostMemory.of(weight);
+    float[] decoded = scratch.decoded(worker);
+    float[] sums = scratch.sums(worker);
+    PackedRows packed = scratch.packed();
+    int bandTiles = Math.ceilDiv(count, TILE_ROWS);
+    int bandRows = bandTiles * TILE_ROWS;
+    for (int k = 0; k < in; k += DEPTH) {
+      int depth = Math.min(DEPTH, in - k);
+      for (int i = 0; i < count; i++) {
+        long at = rowAt(weight, first + i) + weight.dtype().bytes(k);
+        formats[index].decode(memory, at, decoded, i * DEPTH, depth);
+      }
+      for (int panel = 0; panel < packed.panels(); panel++) {
+        int width = packed.width(panel);
+        int xAt = packed.at(panel) + k * width;
+        int cAt = panel * PackedRows.PANEL_ROWS * bandRows;
+        for (int tile = 0; tile < bandTiles; tile++) {
+          int wAt = tile * TILE_ROWS * DEPTH;
+          int tileAt = cAt + tile * TILE_ROWS * width;
+          tile(decoded, wAt, packed.values(), xAt, width, depth, sums, tileAt, k > 0);
+        }
+      }
+    }
+    for (int panel = 0; panel < packed.panels(); panel++) {
+      int width = packed.width(panel);
+      int cAt = panel * PackedRows.PANEL_ROWS * bandRows;
+      int row = firstRow + panel * PackedRows.PANEL_ROWS;
+      for (int r = 0; r < packed.rows(panel); r++) {
+        store(index, row + r, first, count, sums, cAt + r, width);
+      }
+    }
+  }
+
+  private static void tile(
+      float[] w,
+      int wAt,
+      float[] x,
+      int xAt,
+      int width,
+      int depth,
+      float[] c,
+      int cAt,
+      boolean add) {
+    if (width == PackedRows.PANEL_ROWS) {
+      if (PackedRows.PANEL_VECTORS == 4) {
+        MatmulTile4.multiply(w, wAt, DEPTH, x, xAt, width, depth, c, cAt, width, add);
+      } else {
+        MatmulTile2.multiply(w, wAt, DEPTH, x, xAt, width, depth, c, cAt, width, add);
+      }
+      return;
+    }
+    for (int lane = 0; lane < width; lane += LANES) {
+      MatmulTile1.multiply(w, wAt, DEPTH, x, xAt + lane, width, depth, c, cAt + lane, width, add);
+    }
+  }
+}
