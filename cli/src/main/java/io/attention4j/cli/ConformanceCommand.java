@@ -18,8 +18,7 @@ import picocli.CommandLine.Spec;
     name = "conformance",
     description =
         "Runs the cases of a folder (a subfolder per case: meta.json and a .bin file per tensor)"
-            + " and compares with the expected outputs. Exit status 1 if one fails or none runs.",
-    mixinStandardHelpOptions = true)
+            + " and compares with the expected outputs. Exit status 1 if one fails or none runs.")
 final class ConformanceCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 

@@ -13,10 +13,27 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "attention4j",
     description = "Decodes language models in this JVM, with an attention of your choice.",
+    scope = ScopeType.INHERIT,
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
+    synopsisSubcommandLabel = "COMMAND",
+    sortOptions = false,
+    usageHelpAutoWidth = false,
+    usageHelpWidth = Main.HELP_WIDTH,
+    exitCodeListHeading = "%nExit status:%n",
+    exitCodeList = {
+      "  0:done",
+      "  1:the data or the machine is at fault: a bad file, a prompt longer than the context, not"
+          + " enough memory",
+      "  2:wrong usage: an unknown option or name, a value out of range",
+      "130:interrupted",
+      "141:the reader of stdout went away"
+    },
     subcommands = {
       GenerateCommand.class,
+      ChatCommand.class,
+      BenchCommand.class,
+      PerplexityCommand.class,
       InspectCommand.class,
       TokenizeCommand.class,
       QuantizeCommand.class,
@@ -24,6 +41,8 @@ import picocli.CommandLine.Spec;
       ConformanceCommand.class
     })
 public final class Main implements Runnable {
+  static final int HELP_WIDTH = 100;
+
   @Spec private CommandSpec spec;
 
   @Option(
@@ -32,16 +51,37 @@ public final class Main implements Runnable {
       description = "Print the stack trace of an error.")
   private boolean debug;
 
-  /** Runs the command and ends the JVM with its status: 0 done, 1 bad data, 2 wrong usage. */
+  /** Runs the command and ends the JVM with its exit status, which {@code --help} lists. */
   public static void main(String[] args) {
     StandardError.attach();
-    System.exit(commandLine().execute(args));
+    System.exit(run(commandLine().setOut(StandardOutput.writer()), args));
+  }
+
+  /** Runs the command; whatever is thrown ends as a sentence and a status. */
+  static int run(CommandLine line, String... args) {
+    try {
+      int status = line.execute(args);
+      line.getOut().flush();
+      return status;
+    } catch (RuntimeException e) { // from flush
+      return Errors.report(e, line, line.<Main>getCommand().debug);
+    }
   }
 
   static CommandLine commandLine() {
     Main main = new Main();
     CommandLine line = new CommandLine(main);
     line.setCaseInsensitiveEnumValuesAllowed(true);
+    line.setExecutionStrategy(
+        parsed -> {
+          try {
+            return new CommandLine.RunLast().execute(parsed);
+          } catch (ParameterException | CommandLine.ExecutionException e) {
+            throw e; // for the two handlers below
+          } catch (RuntimeException | Error e) { // picocli would print a stack trace
+            return Errors.report(e, line, main.debug);
+          }
+        });
     line.setExecutionExceptionHandler(
         (exception, command, parsed) -> Errors.report(exception, command, main.debug));
     line.setParameterExceptionHandler((exception, args) -> Errors.reportUsage(exception));

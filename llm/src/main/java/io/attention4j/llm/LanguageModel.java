@@ -68,7 +68,7 @@ public final class LanguageModel implements AutoCloseable {
    *     unknown
    * @throws io.attention4j.llm.tokenizer.TokenizerException if its vocabulary cannot be used
    * @throws IllegalArgumentException if an option names something unknown, or the context does not
-   *     fit the model or the memory
+   *     fit the model; a {@link ContextTooLargeException} if it does not fit the memory
    * @throws IllegalStateException if the kernels asked for cannot run here
    * @throws IOException if the system cannot read a file
    */

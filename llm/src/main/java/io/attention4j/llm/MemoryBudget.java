@@ -45,7 +45,7 @@ final class MemoryBudget {
     }
     double share = Math.max(0, room) / (double) estimate.kvCacheBytes();
     long fitting = (long) (estimate.contextTokens() * share);
-    throw new IllegalArgumentException(
+    throw new ContextTooLargeException(
         "a context of "
             + estimate.contextTokens()
             + " tokens needs "
