@@ -129,7 +129,7 @@ public final class TinyHuggingFaceModel {
       config.put("attn_logit_softcapping", 50.0).put("final_logit_softcapping", 30.0);
     }
     if (gemma3) {
-      config.put("rope_local_base_freq", TinySpec.BASE);
+      config.put("rope_local_base_freq", TinySpec.BASE).put("sliding_window_pattern", 6);
     }
     if (spec.isPhi3()) {
       config.put("partial_rotary_factor", (double) spec.rotaryDim() / spec.headDim());
