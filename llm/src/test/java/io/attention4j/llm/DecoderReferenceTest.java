@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.attention4j.llm.tiny.TinyGgufModel;
+import io.attention4j.llm.tiny.TinyHuggingFaceModel;
 import io.attention4j.llm.tiny.TinyReference;
 import io.attention4j.llm.tiny.TinySpec;
 import java.io.IOException;
@@ -17,9 +18,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every architecture against float64 plain loops that share nothing with the decoder. */
 class DecoderReferenceTest {
   /**
-   * Activations are stored in F32 (relative error 2^-24 = 6e-8 each) between kernels that compute in
-   * float64. Some hundred of them lie between a token and its logits of size 1 to 30, and softmax
-   * and norms stretch errors by single digits.
+   * Activations are stored in F32 (relative error 2^-24 = 6e-8 each) between kernels that compute
+   * in float64. Some hundred of them lie between a token and its logits of size 1 to 30, and
+   * softmax and norms stretch errors by single digits.
    */
   private static final double TOLERANCE = 1e-4;
 
@@ -49,6 +50,20 @@ class DecoderReferenceTest {
         session.append(tokens[t]);
         assertClose(expected[t], session.logits(), spec + " token " + t);
       }
+    }
+  }
+
+  /** The same weights under transformers' names, in its layout; prefill, since decode is above. */
+  @ParameterizedTest
+  @MethodSource("models")
+  void aHuggingFaceFolderEqualsTheReference(TinySpec spec) throws IOException {
+    int[] tokens = tokens(spec, 20);
+    double[][] expected = new TinyReference(spec).logits(tokens);
+    Path file = TinyHuggingFaceModel.write(spec, folder.resolve("model"));
+    try (LanguageModel model = LanguageModel.load(file, OPTIONS);
+        Session session = model.newSession()) {
+      session.append(tokens.clone());
+      assertClose(expected[tokens.length - 1], session.logits(), spec.toString());
     }
   }
 

@@ -113,8 +113,8 @@ class RealModelsTest {
   }
 
   /**
-   * The reference is float64 throughout and stored as F32; our activations and cache are F32 between
-   * layers, which moves logits of size 20 by a few 1e-5.
+   * The reference is float64 throughout and stored as F32; our activations and cache are F32
+   * between layers, which moves logits of size 20 by a few 1e-5.
    */
   @Test
   void logitsAgreeWithTheStoredFloat64Run() throws IOException {

@@ -77,8 +77,7 @@ class SessionTest {
     try (Session session = model.newSession();
         Session whole = model.newSession()) {
       session.append(PROMPT);
-      GenerationResult continued =
-          session.generate(request(44, 45).append(true).build()).run();
+      GenerationResult continued = session.generate(request(44, 45).append(true).build()).run();
       int[] all = Arrays.copyOf(PROMPT, PROMPT.length + 2);
       all[PROMPT.length] = 44;
       all[PROMPT.length + 1] = 45;
@@ -148,8 +147,7 @@ class SessionTest {
         Files.write(bad, flipped);
         assertThrows(ModelFormatException.class, () -> session.restore(bad));
       }
-      assertThrows(
-          ModelFormatException.class, () -> session.restore(folder.resolve("absent")));
+      assertThrows(ModelFormatException.class, () -> session.restore(folder.resolve("absent")));
       assertArrayEquals(PROMPT, session.tokens());
       assertArrayEquals(logits, session.logits());
     }
@@ -176,15 +174,13 @@ class SessionTest {
   @Test
   void aFullContextEndsTheGeneration() {
     try (Session session = model.newSession()) {
-      GenerationResult result =
-          session.generate(request(PROMPT).maxTokens(0).build()).run();
+      GenerationResult result = session.generate(request(PROMPT).maxTokens(0).build()).run();
       assertEquals(FinishReason.CONTEXT_FULL, result.finishReason());
       assertEquals(TinySpec.CONTEXT, PROMPT.length + result.tokens().length);
       int[] tooLong = new int[TinySpec.CONTEXT + 1];
       IllegalArgumentException refused =
           assertThrows(
-              IllegalArgumentException.class,
-              () -> session.generate(request(tooLong).build()));
+              IllegalArgumentException.class, () -> session.generate(request(tooLong).build()));
       assertTrue(refused.getMessage().contains("65 tokens"), refused.getMessage());
       int[] full = Arrays.copyOf(PROMPT, TinySpec.CONTEXT);
       assertEquals(0, generate(session, full).length);
@@ -273,8 +269,7 @@ class SessionTest {
       assertArrayEquals(expected, score.logProbs());
       assertArrayEquals(stepwise.logits(), session.logits());
       // Another continuation of the same prompt, and one that the session already holds.
-      assertEquals(
-          LogProbs.of(afterPrompt(), 77), session.score(PROMPT, new int[] {77}).total());
+      assertEquals(LogProbs.of(afterPrompt(), 77), session.score(PROMPT, new int[] {77}).total());
       assertArrayEquals(expected, session.score(PROMPT, continuation).logProbs());
       assertArrayEquals(expected, session.score(PROMPT, continuation).logProbs());
     }

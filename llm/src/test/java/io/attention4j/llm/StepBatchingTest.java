@@ -89,10 +89,7 @@ class StepBatchingTest {
       Session session = model.newSession();
       Generation generation =
           session.generate(
-              GenerationRequest.builder()
-                  .promptTokens(List.of(1))
-                  .ignoreEnd(true)
-                  .build());
+              GenerationRequest.builder().promptTokens(List.of(1)).ignoreEnd(true).build());
       var pieces = generation.iterator();
       pieces.next();
       Future<Integer> rest =

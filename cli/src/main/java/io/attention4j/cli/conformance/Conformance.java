@@ -54,7 +54,12 @@ public final class Conformance {
 
     @Override
     public String toString() {
-      return total(passed) + " passed, " + total(failed) + " failed, " + total(skipped) + " skipped";
+      return total(passed)
+          + " passed, "
+          + total(failed)
+          + " failed, "
+          + total(skipped)
+          + " skipped";
     }
   }
 
@@ -88,7 +93,8 @@ public final class Conformance {
     summary.passed.forEach((name, count) -> out.println("passed " + name + ": " + count));
     summary.skipped.forEach((name, count) -> out.println("skipped " + name + ": " + count));
     notCompared.forEach(
-        (name, count) -> out.println("no kernel gives output " + name + ", not compared: " + count));
+        (name, count) ->
+            out.println("no kernel gives output " + name + ", not compared: " + count));
     if (scoresByReference > 0) {
       out.println(
           OnnxAttention.QK_OUTPUT

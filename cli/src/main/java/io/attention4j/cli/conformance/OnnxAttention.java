@@ -254,9 +254,9 @@ final class OnnxAttention implements OnnxOperator {
   }
 
   /**
-   * The scores or weights themselves, from the reference kernels: with the identity matrix as values,
-   * output j of a row is the weight of key j. Mode 0: scaled scores, 1: after the soft cap, 2: after
-   * the mask (-inf where hidden), 3: after softmax.
+   * The scores or weights themselves, from the reference kernels: with the identity matrix as
+   * values, output j of a row is the weight of key j. Mode 0: scaled scores, 1: after the soft cap,
+   * 2: after the mask (-inf where hidden), 3: after softmax.
    */
   private static double[] scores(OnnxCase c, Sizes sizes) {
     int mode = c.integer("qk_matmul_output_mode", 0);
@@ -290,7 +290,9 @@ final class OnnxAttention implements OnnxOperator {
     }
   }
 
-  /** A hidden key's weight is 0, but its masked score is -inf: weights of 1 tell which are hidden. */
+  /**
+   * A hidden key's weight is 0, but its masked score is -inf: weights of 1 tell which are hidden.
+   */
   private static void hide(
       OnnxCase c,
       Sizes sizes,

@@ -57,7 +57,8 @@ record OnnxCase(
   private static Map<String, OnnxTensor> tensors(Path folder, JsonNode list) throws IOException {
     Map<String, OnnxTensor> tensors = new LinkedHashMap<>();
     for (JsonNode entry : list) {
-      // Newer operators have no formal parameter names in the files; theirs equal the tensors' names.
+      // Newer operators have no formal parameter names in the files; theirs equal the tensors'
+      // names.
       String slot = entry.path("slot").isTextual() ? text(entry, "slot") : text(entry, "name");
       Path file = folder.resolve(text(entry, "file")).normalize();
       if (!file.startsWith(folder.normalize())) {

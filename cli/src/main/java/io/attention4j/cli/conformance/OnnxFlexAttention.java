@@ -21,9 +21,9 @@ import java.util.Map;
 
 /**
  * ONNX {@code FlexAttention}. A {@code score_mod} that adds something which does not depend on the
- * score (a bias, relative positions, a mask of -inf) becomes an additive bias and c tanh(x / c) a soft
- * cap, which fast kernels take; any other graph becomes a custom modifier. A {@code prob_mod} can only
- * be a constant factor: it scales the output.
+ * score (a bias, relative positions, a mask of -inf) becomes an additive bias and c tanh(x / c) a
+ * soft cap, which fast kernels take; any other graph becomes a custom modifier. A {@code prob_mod}
+ * can only be a constant factor: it scales the output.
  */
 final class OnnxFlexAttention implements OnnxOperator {
   private static final double[] PROBES = {0, 1, -2.5};
@@ -47,7 +47,8 @@ final class OnnxFlexAttention implements OnnxOperator {
     int rows = q.extent(2);
     int keys = k.extent(2);
     int kvHeads = k.extent(1);
-    double probability = probabilityFactor(c.attributes().path("prob_mod"), batch, heads, rows, keys);
+    double probability =
+        probabilityFactor(c.attributes().path("prob_mod"), batch, heads, rows, keys);
     try (DeviceData data = new DeviceData(kernels.device())) {
       boolean half = q.dtype().equals("float16");
       PagedCache cache =

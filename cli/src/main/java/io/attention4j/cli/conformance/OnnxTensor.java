@@ -106,7 +106,10 @@ record OnnxTensor(String dtype, int[] shape, double[] values) {
     return floats;
   }
 
-  /** Elements of [batch, heads, rows, dim], or of [batch, rows, heads * dim], as [batch, rows, heads, dim]. */
+  /**
+   * Elements of [batch, heads, rows, dim], or of [batch, rows, heads * dim], as [batch, rows,
+   * heads, dim].
+   */
   float[] rowsFirst(int heads) {
     float[] source = floats();
     if (rank() == 3) {

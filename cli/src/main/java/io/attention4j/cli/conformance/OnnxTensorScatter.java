@@ -4,7 +4,9 @@ import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.tensor.Tensor;
 import java.util.Map;
 
-/** ONNX {@code TensorScatter}: writes updates into a cache, {@code circular} ones around its end. */
+/**
+ * ONNX {@code TensorScatter}: writes updates into a cache, {@code circular} ones around its end.
+ */
 final class OnnxTensorScatter implements OnnxOperator {
   @Override
   public Map<String, double[]> compute(OnnxCase c, KernelSelector kernels) {

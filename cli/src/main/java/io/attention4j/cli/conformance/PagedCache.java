@@ -8,7 +8,9 @@ import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 
-/** Keys and values of all sequences in small pages, so that cases of a few keys cross page borders. */
+/**
+ * Keys and values of all sequences in small pages, so that cases of a few keys cross page borders.
+ */
 final class PagedCache {
   private static final int PAGE_SLOTS = 4;
 

@@ -7,8 +7,8 @@ import java.util.HexFormat;
 import java.util.Map;
 
 /**
- * Evaluates the small ONNX graph of a FlexAttention {@code score_mod} or {@code prob_mod} on a whole
- * score tensor [batch, heads, rows, keys], operator by operator, in float64.
+ * Evaluates the small ONNX graph of a FlexAttention {@code score_mod} or {@code prob_mod} on a
+ * whole score tensor [batch, heads, rows, keys], operator by operator, in float64.
  */
 final class ScoreGraph {
   private final JsonNode graph;
@@ -129,7 +129,10 @@ final class ScoreGraph {
       int ofB = extent(b.shape, rank, i);
       if (ofA != ofB && ofA != 1 && ofB != 1) {
         throw new IllegalArgumentException(
-            "shapes " + Arrays.toString(a.shape) + " and " + Arrays.toString(b.shape)
+            "shapes "
+                + Arrays.toString(a.shape)
+                + " and "
+                + Arrays.toString(b.shape)
                 + " do not broadcast");
       }
       shape[i] = ofA == 1 ? ofB : ofA;

@@ -74,7 +74,7 @@ public final class ModelFiles implements AutoCloseable {
       Architecture architecture =
           architecture(path, Settings.Format.GGUF, metadata.string("general.architecture"));
       WeightNames weightNames = architecture.names(Settings.Format.GGUF);
-      TensorNames names = TensorNames.resolve(path, file, weightNames, true);
+      TensorNames names = TensorNames.resolve(path, file, weightNames, false);
       ModelFiles files =
           new ModelFiles(
               path,

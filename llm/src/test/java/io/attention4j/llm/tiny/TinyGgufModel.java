@@ -21,14 +21,16 @@ public final class TinyGgufModel {
   public static Path write(TinySpec spec, Path file) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
       GgufWriter writer = settings(spec);
-      TinyWeights.of(spec).forEach((name, matrix) -> {
-        float[] values = converted(spec, name, matrix);
-        writer.tensor(
-            name,
-            matrix.rows() == 0
-                ? Tensor.ofFloats(arena, values, matrix.columns())
-                : Tensor.ofFloats(arena, values, matrix.rows(), matrix.columns()));
-      });
+      TinyWeights.of(spec)
+          .forEach(
+              (name, matrix) -> {
+                float[] values = converted(spec, name, matrix);
+                writer.tensor(
+                    name,
+                    matrix.rows() == 0
+                        ? Tensor.ofFloats(arena, values, matrix.columns())
+                        : Tensor.ofFloats(arena, values, matrix.rows(), matrix.columns()));
+              });
       for (Map.Entry<String, float[]> divisors : TinyRope.tensors(spec).entrySet()) {
         float[] values = divisors.getValue();
         writer.tensor(divisors.getKey(), Tensor.ofFloats(arena, values, values.length));

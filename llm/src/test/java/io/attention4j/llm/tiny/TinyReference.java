@@ -6,8 +6,9 @@ import java.util.Map;
 import java.util.function.DoubleUnaryOperator;
 
 /**
- * The tiny models in float64 plain loops over the whole sequence, without a cache: each architecture
- * written down once more from its paper and its Hugging Face code, sharing nothing with the decoder.
+ * The tiny models in float64 plain loops over the whole sequence, without a cache: each
+ * architecture written down once more from its paper and its Hugging Face code, sharing nothing
+ * with the decoder.
  */
 public final class TinyReference {
   private final TinySpec spec;

@@ -1,5 +1,6 @@
 package io.attention4j.llm.tiny;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.attention4j.llm.gguf.GgufWriter;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -24,6 +25,29 @@ final class TinyRope {
         writer.float32(a + "attn_factor", (float) longRopeFactor());
       }
       default -> {}
+    }
+  }
+
+  static void config(TinySpec spec, ObjectNode config) {
+    if (spec.ropeScaling().equals("none")) {
+      return;
+    }
+    ObjectNode scaling = config.putObject("rope_scaling").put("rope_type", spec.ropeScaling());
+    if (spec.ropeScaling().equals("longrope")) {
+      for (float divisor : longRopeDivisors(spec, false)) {
+        scaling.withArray("short_factor").add(divisor);
+      }
+      for (float divisor : longRopeDivisors(spec, true)) {
+        scaling.withArray("long_factor").add(divisor);
+      }
+      return;
+    }
+    scaling.put("factor", TinySpec.FACTOR);
+    if (!spec.ropeScaling().equals("linear")) {
+      scaling.put("original_max_position_embeddings", TinySpec.ORIGINAL_CONTEXT);
+    }
+    if (spec.ropeScaling().equals("llama3")) {
+      scaling.put("low_freq_factor", LOW).put("high_freq_factor", HIGH);
     }
   }
 

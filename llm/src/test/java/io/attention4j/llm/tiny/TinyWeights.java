@@ -5,8 +5,8 @@ import java.util.Map;
 import java.util.SplittableRandom;
 
 /**
- * Random weights under GGUF names, in the order of rows that Hugging Face uses (a pair of a rotation
- * is half a head apart); norms without Gemma's 1.
+ * Random weights under GGUF names, in the order of rows that Hugging Face uses (a pair of a
+ * rotation is half a head apart); norms without Gemma's 1.
  */
 public final class TinyWeights {
   /**

@@ -26,8 +26,7 @@ public abstract class BandedPlan implements MatmulPlan, Parallel.Body {
    *
    * @param kernel the owner of the scratch memory
    */
-  protected BandedPlan(
-      List<Tensor> weights, List<Tensor> biases, Parallel workers, Object kernel) {
+  protected BandedPlan(List<Tensor> weights, List<Tensor> biases, Parallel workers, Object kernel) {
     TensorChecks.requireWeights(weights, biases);
     this.weights = List.copyOf(weights);
     this.biases = new float[weights.size()][];

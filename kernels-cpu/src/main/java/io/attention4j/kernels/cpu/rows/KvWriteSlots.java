@@ -8,7 +8,6 @@ import io.attention4j.engine.spi.Support;
 import io.attention4j.engine.spi.TensorChecks;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.RowCodec;
-import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -61,8 +61,18 @@ public abstract class NormRows extends RowPieces implements NormKernel {
       float meanSquare = meanSquare(xs, xAt, spec.size(), mean);
       float inverse = (float) (1 / Math.sqrt((double) meanSquare + spec.epsilon()));
       scale(
-          xs, xAt, spec.size(), mean, inverse, weights, weightAt, spec.weightOffset(), biases,
-          biasAt, outs, outAt);
+          xs,
+          xAt,
+          spec.size(),
+          mean,
+          inverse,
+          weights,
+          weightAt,
+          spec.weightOffset(),
+          biases,
+          biasAt,
+          outs,
+          outAt);
     }
   }
 

@@ -1,7 +1,6 @@
 package io.attention4j.kernels.cpu.simd;
 
 import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
-import static io.attention4j.kernels.cpu.simd.Species.LANES;
 
 import jdk.incubator.vector.FloatVector;
 

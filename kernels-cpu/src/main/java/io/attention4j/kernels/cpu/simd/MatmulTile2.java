@@ -5,7 +5,9 @@ import static io.attention4j.kernels.cpu.simd.Species.LANES;
 
 import jdk.incubator.vector.FloatVector;
 
-/** As {@link MatmulTile4}, two vectors wide: for the 16 registers of AVX2, SSE and (with 32) NEON. */
+/**
+ * As {@link MatmulTile4}, two vectors wide: for the 16 registers of AVX2, SSE and (with 32) NEON.
+ */
 final class MatmulTile2 {
   private MatmulTile2() {}
 

@@ -1,6 +1,5 @@
 package io.attention4j.kernels.cpu.simd;
 
-import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
 import static io.attention4j.kernels.cpu.simd.Species.INT;
 import static io.attention4j.kernels.cpu.simd.Species.LANES;
 

@@ -22,7 +22,9 @@ final class SimdMatmulPlan extends BandedPlan {
   /** Weight rows of a register tile. */
   private static final int TILE_ROWS = 6;
 
-  /** Weight rows of a band of many rows of x: its decoded columns stay in the second-level cache. */
+  /**
+   * Weight rows of a band of many rows of x: its decoded columns stay in the second-level cache.
+   */
   private static final int BAND_ROWS = 8 * TILE_ROWS;
 
   /** Columns decoded at a time; a multiple of every block size. */
@@ -117,8 +119,7 @@ final class SimdMatmulPlan extends BandedPlan {
     float[] sums = scratch.sums(worker);
     float[] decoded = scratch.decoded(worker);
     for (int r = 0; r < rows; r++) {
-      formats[index].dots(
-          memory, at, rowBytes, count, scratch.activations(), r, sums, 0, decoded);
+      formats[index].dots(memory, at, rowBytes, count, scratch.activations(), r, sums, 0, decoded);
       store(index, r, first, count, sums, 0, 1);
     }
   }
@@ -163,7 +164,15 @@ final class SimdMatmulPlan extends BandedPlan {
   }
 
   private static void tile(
-      float[] w, int wAt, float[] x, int xAt, int width, int depth, float[] c, int cAt, boolean add) {
+      float[] w,
+      int wAt,
+      float[] x,
+      int xAt,
+      int width,
+      int depth,
+      float[] c,
+      int cAt,
+      boolean add) {
     if (width == PackedRows.PANEL_ROWS) {
       if (PackedRows.PANEL_VECTORS == 4) {
         MatmulTile4.multiply(w, wAt, DEPTH, x, xAt, width, depth, c, cAt, width, add);
