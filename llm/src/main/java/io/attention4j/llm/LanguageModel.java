@@ -152,7 +152,8 @@ public final class LanguageModel implements AutoCloseable {
     }
     long kv = 0;
     for (int layer = 0; layer < config.sizes().layers(); layer++) {
-      kv = Math.addExact(kv, caches.bytes(Decoder.layerShape(config, layer, context), context));
+      long bytes = caches.bytes(Decoder.layerShape(config, layer, context), context);
+      kv = bytes > Long.MAX_VALUE - kv ? Long.MAX_VALUE : kv + bytes;
     }
     MemoryEstimate memory =
         new MemoryEstimate(weights, kv, Decoder.scratchBytes(config, rows), context);
