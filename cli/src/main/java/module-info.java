@@ -5,7 +5,7 @@ module io.attention4j.cli {
   requires io.attention4j.demo;
   requires io.attention4j.llm;
   requires info.picocli;
-  requires progressbar;
+  requires me.tongfei.progressbar;
   requires java.management;
   requires jdk.management;
 

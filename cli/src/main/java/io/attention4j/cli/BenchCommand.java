@@ -97,7 +97,10 @@ final class BenchCommand implements Callable<Integer> {
     try (LanguageModel loaded = model.load(context)) {
       List<Benchmark.Result> results;
       try (Progress _ = Progress.of("measuring")) {
-        results = new Benchmark(loaded, depth, warmups, repetitions).run(promptTokens, newTokens);
+        results =
+            new Benchmark(
+                    loaded, new Work(loaded.info(), model.estimate()), depth, warmups, repetitions)
+                .run(promptTokens, newTokens);
       }
       PrintWriter out = spec.commandLine().getOut();
       if (json) {

@@ -63,9 +63,9 @@ final class Benchmark {
   private final int repetitions;
   private final Random random = new Random(TOKEN_SEED);
 
-  Benchmark(LanguageModel model, int depth, int warmups, int repetitions) {
+  Benchmark(LanguageModel model, Work work, int depth, int warmups, int repetitions) {
     this.model = model;
-    this.work = new Work(model.info());
+    this.work = work;
     this.depth = depth;
     this.warmups = warmups;
     this.repetitions = repetitions;

@@ -3,6 +3,7 @@ package io.attention4j.cli;
 import io.attention4j.demo.DemoModel;
 import io.attention4j.llm.LanguageModel;
 import io.attention4j.llm.LoadOptions;
+import io.attention4j.llm.MemoryEstimate;
 import java.io.IOException;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
@@ -92,18 +93,26 @@ final class ModelOptions {
 
   /** Loads the model with a context that the command needs. */
   LanguageModel load(int context) throws IOException {
-    LoadOptions options =
-        LoadOptions.builder()
-            .contextTokens(context)
-            .threads(threads)
-            .kernels(kernels)
-            .attention(attention)
-            .kvCache(kvCache)
-            .maxBatchRows(maxBatchRows)
-            .build();
+    LoadOptions options = options(context);
     Path path = path();
     try (Progress _ = Progress.of("loading " + path.getFileName())) {
       return LanguageModel.load(path, options);
     }
+  }
+
+  /** Memory with the context that the model's file asks for. */
+  MemoryEstimate estimate() throws IOException {
+    return LanguageModel.estimate(path(), options(0));
+  }
+
+  private LoadOptions options(int context) {
+    return LoadOptions.builder()
+        .contextTokens(context)
+        .threads(threads)
+        .kernels(kernels)
+        .attention(attention)
+        .kvCache(kvCache)
+        .maxBatchRows(maxBatchRows)
+        .build();
   }
 }

@@ -1,5 +1,6 @@
 package io.attention4j.cli;
 
+import io.attention4j.llm.MemoryEstimate;
 import io.attention4j.llm.ModelInfo;
 import io.attention4j.llm.architecture.ModelConfig;
 
@@ -17,13 +18,16 @@ final class Work {
   private final long weightBytes;
   private final double kvBytesPerTokenAndLayer;
 
-  Work(ModelInfo info) {
+  /**
+   * Counts for a loaded model.
+   *
+   * @param kv an estimate whose context is so long that a last page half full does not matter
+   */
+  Work(ModelInfo info, MemoryEstimate kv) {
     config = info.config();
     weightBytes = info.weightBytesPerToken();
     kvBytesPerTokenAndLayer =
-        (double) info.memory().kvCacheBytes()
-            / info.memory().contextTokens()
-            / config.sizes().layers();
+        (double) kv.kvCacheBytes() / kv.contextTokens() / config.sizes().layers();
   }
 
   /** Bytes of a forward pass over {@code count} tokens behind {@code depth} others. */
