@@ -59,6 +59,12 @@ public final class TinyHuggingFaceModel {
     JSON.writeValue(folder.resolve("tokenizer.json").toFile(), tokenizer());
     Map<String, TinyWeights.Matrix> tensors = new LinkedHashMap<>();
     TinyWeights.of(spec).forEach((name, m) -> tensors.put(name(spec, name), stored(spec, name, m)));
+    if (spec.isGpt2()) { // the causal mask, which old exporters stored
+      int context = TinySpec.CONTEXT;
+      tensors.put(
+          "transformer.h.0.attn.bias",
+          new TinyWeights.Matrix(context, context, new float[context * context]));
+    }
     writeSafetensors(tensors, folder.resolve("model.safetensors"));
     return folder;
   }
