@@ -20,12 +20,16 @@ import java.nio.file.Path;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Trained models against what others got from them. */
 class RealModelsTest {
-  private static final LoadOptions OPTIONS =
-      LoadOptions.builder().kernels("reference").kvCache("f32").build();
+  private static final LoadOptions OPTIONS = options("reference");
+
+  private static LoadOptions options(String kernels) {
+    return LoadOptions.builder().kernels(kernels).kvCache("f32").build();
+  }
 
   private static GenerationRequest greedy(String prompt, int tokens) {
     return GenerationRequest.builder()
@@ -36,15 +40,38 @@ class RealModelsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"stories260K.gguf", "stories260K.f16.gguf"})
-  void stories260kGreedyTextIsThatOfLlama2c(String file) throws IOException {
+  @CsvSource({
+    "stories260K.gguf,reference",
+    "stories260K.gguf,auto",
+    "stories260K.f16.gguf,reference",
+    "stories260K.f16.gguf,auto"
+  })
+  void stories260kGreedyTextIsThatOfLlama2c(String file, String kernels) throws IOException {
     Path folder = SharedFiles.require("data/models/stories260K");
     byte[] expected = Files.readAllBytes(folder.resolve("expected_greedy_200steps.txt"));
-    try (LanguageModel model = LanguageModel.load(folder.resolve(file), OPTIONS);
+    try (LanguageModel model = LanguageModel.load(folder.resolve(file), options(kernels));
         Session session = model.newSession()) {
       GenerationResult result = session.generate(greedy("", 200)).run();
       assertArrayEquals(expected, result.text().getBytes(StandardCharsets.UTF_8));
       assertEquals(FinishReason.LENGTH, result.finishReason());
+    }
+  }
+
+  /** With the kernels and the F16 cache that an application gets, over the whole of each answer. */
+  @ParameterizedTest
+  @ValueSource(strings = {"bard-2.5m-F16.gguf", "bard-2.5m-Q8_0.gguf"})
+  void bardOnDefaultsGivesTheTextOfTheFloat64Script(String file) throws IOException {
+    Path folder = SharedFiles.require("models/bard-2.5m");
+    JsonNode cases = new ObjectMapper().readTree(folder.resolve("expected.json").toFile());
+    try (LanguageModel model = LanguageModel.load(folder.resolve(file))) {
+      for (JsonNode example : cases.get("cases")) {
+        try (Session session = model.newSession()) {
+          String prompt = example.get("prompt").textValue();
+          GenerationResult result = session.generate(greedy(prompt, 100)).run();
+          assertEquals(
+              example.get("files").get(file).get("greedy_text").textValue(), result.text());
+        }
+      }
     }
   }
 
