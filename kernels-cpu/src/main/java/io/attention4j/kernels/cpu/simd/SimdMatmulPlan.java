@@ -134,8 +134,18 @@ final class SimdMatmulPlan extends BandedPlan {
     long rowBytes = weight.dtype().bytes(weight.stride(0));
     float[] sums = scratch.sums(worker);
     float[] decoded = scratch.decoded(worker);
+    PackedWeight packed = packedWeights[index];
     for (int r = 0; r < rows; r++) {
-      formats[index].dots(memory, at, rowBytes, count, scratch.activations(), r, sums, 0, decoded);
+      if (packed == null) {
+        formats[index].dots(
+            memory, at, rowBytes, count, scratch.activations(), r, sums, 0, decoded);
+      } else {
+        long groupAt = first / RowGroups.ROWS * packed.groupBytes();
+        for (int done = 0; done < count; done += RowGroups.ROWS) {
+          packed.layout().dots(packed.memory(), groupAt, scratch.activations(), r, sums, done);
+          groupAt += packed.groupBytes();
+        }
+      }
       store(index, r, first, count, sums, 0, 1);
     }
   }
