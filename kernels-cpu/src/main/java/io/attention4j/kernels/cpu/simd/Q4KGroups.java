@@ -19,8 +19,8 @@ import jdk.incubator.vector.ShortVector;
 /**
  * Q4_K: per super-block of 256 columns the factors d and dmin of all rows as f32 (two vectors
  * each), then 8 sub-blocks of 9 vectors: 16-bit lanes with the scale and, in the upper byte, the
- * minimum of each row, then codes as {@link Q4Groups} has them. Minima multiply the sums of x
- * itself, before rounding.
+ * minimum of each row, then codes as {@link Q4Groups} has them. Minima multiply the sums of the
+ * same rounded x as the codes: q s - m is smaller than its parts, and so is its error.
  */
 final class Q4KGroups extends RowGroups {
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
@@ -97,7 +97,6 @@ final class Q4KGroups extends RowGroups {
     QuantizedRows quantized = x.quantized();
     int[] codes = quantized.codes();
     float[] scales = quantized.scales();
-    float[] sums = quantized.sums();
     int[] codeSums = quantized.codeSums();
     int k = xRow * x.inFeatures();
     int xBlock = xRow * subBlocks;
@@ -144,7 +143,7 @@ final class Q4KGroups extends RowGroups {
         FloatVector eight = FloatVector.broadcast(FLOAT, 8f * codeSum * scale);
         FloatVector f0 = (FloatVector) s.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0);
         FloatVector f1 = (FloatVector) s.lanewise(ASHR, 16).convert(I2F, 0);
-        FloatVector sum = FloatVector.broadcast(FLOAT, sums[sub]);
+        FloatVector sum = FloatVector.broadcast(FLOAT, codeSum * scale);
         FloatVector xScale = FloatVector.broadcast(FLOAT, scale);
         p0 = ((FloatVector) both.and(63).convert(I2F, 0)).fma(f0.fma(xScale, eight), p0);
         p1 =

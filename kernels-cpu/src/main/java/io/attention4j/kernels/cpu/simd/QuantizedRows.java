@@ -31,7 +31,6 @@ final class QuantizedRows {
 
   private int[] codes = new int[0];
   private float[] scales = new float[0];
-  private float[] sums = new float[0];
   private int[] codeSums = new int[0];
   private int[] eighthSums = new int[0];
 
@@ -43,11 +42,6 @@ final class QuantizedRows {
   /** Scale of each block. */
   float[] scales() {
     return scales;
-  }
-
-  /** Sum of the values of each block, before rounding. */
-  float[] sums() {
-    return sums;
   }
 
   /** Sum of the codes of each block. */
@@ -66,7 +60,6 @@ final class QuantizedRows {
     if (codes.length < elements) {
       codes = new int[elements];
       scales = new float[elements / BLOCK];
-      sums = new float[elements / BLOCK];
       codeSums = new int[elements / BLOCK];
       eighthSums = new int[elements / EIGHTH];
     }
@@ -79,16 +72,13 @@ final class QuantizedRows {
     int at = block * BLOCK;
     FloatVector first = FloatVector.fromArray(FLOAT, x, at);
     FloatVector max = first.abs();
-    FloatVector sum = first;
     for (int i = LANES; i < BLOCK; i += LANES) {
       FloatVector v = FloatVector.fromArray(FLOAT, x, at + i);
       max = max.max(v.abs());
-      sum = sum.add(v);
     }
     float largest = max.reduceLanes(VectorOperators.MAX);
     float inverse = largest > 0 ? MAX_CODE / largest : 0;
     scales[block] = largest / MAX_CODE;
-    sums[block] = sum.reduceLanes(VectorOperators.ADD);
     for (int i = 0; i < BLOCK; i += LANES) {
       IntVector code =
           FloatVector.fromArray(FLOAT, x, at + i)
