@@ -86,7 +86,13 @@ final class CommonSettings {
   private static int extent(Settings settings, Setting setting, int max, int value) {
     if (value < 1 || value > max) {
       throw settings.error(
-          "the setting " + setting + " is " + value + " where 1 to " + max + " is possible",
+          "the setting "
+              + settings.name(setting)
+              + " is "
+              + value
+              + " where 1 to "
+              + max
+              + " is possible",
           "download or convert the model again");
     }
     return value;
@@ -101,7 +107,7 @@ final class CommonSettings {
   }
 
   static ModelConfig.Norms rmsNorms(Settings settings) {
-    double epsilon = settings.number(Setting.RMS_EPSILON, 1e-6);
+    double epsilon = settings.above(0, Setting.RMS_EPSILON, 1e-6);
     return new ModelConfig.Norms(NormSpec.Kind.RMS, (float) epsilon, 0, false);
   }
 
@@ -181,7 +187,7 @@ final class CommonSettings {
 
   static ModelConfig.Rope rope(Settings settings, Sizes sizes, RopeSpec.Layout layout) {
     RopeSpec spec = ropeSpec(settings, sizes, layout);
-    double base = settings.number(Setting.ROPE_BASE, 10_000);
+    double base = settings.above(1, Setting.ROPE_BASE, 10_000);
     return new ModelConfig.Rope(spec, base, RopeScalings.read(settings, sizes, spec));
   }
 

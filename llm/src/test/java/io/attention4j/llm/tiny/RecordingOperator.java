@@ -16,7 +16,8 @@ import java.util.Set;
 
 /**
  * Softmax attention that shows what went in and out of each layer, as a user's own operator would
- * be plugged in: {@code --attention test.record}.
+ * be plugged in: {@code --attention test.record}. The settings {@code weights} and {@code extras}
+ * name something that it then needs.
  */
 public final class RecordingOperator implements OperatorProvider {
   public static final String ID = "test.record";
@@ -46,7 +47,8 @@ public final class RecordingOperator implements OperatorProvider {
 
       @Override
       public Needs needs() {
-        return softmax.needs();
+        return new Needs(
+            names(option, "extras"), names(option, "weights"), softmax.needs().directions());
       }
 
       @Override
@@ -54,6 +56,11 @@ public final class RecordingOperator implements OperatorProvider {
         return new Layer(shape.layer(), softmax.open(shape, context));
       }
     };
+  }
+
+  private static Set<String> names(OptionSpec option, String key) {
+    String name = option.allow("extras", "weights").text(key, "");
+    return name.isEmpty() ? Set.of() : Set.of(name);
   }
 
   private record Layer(int layer, AttentionLayer softmax) implements AttentionLayer {
