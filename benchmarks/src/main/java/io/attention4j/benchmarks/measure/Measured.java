@@ -65,9 +65,7 @@ public final class Measured {
     return Statistics.median(values);
   }
 
-  /**
-   * The fastest by median among the contenders from {@code from} on, or -1 if there is none.
-   */
+  /** The fastest by median among the contenders from {@code from} on, or -1 if there is none. */
   public int fastest(int from) {
     int best = -1;
     for (int i = from; i < seconds.length; i++) {

@@ -61,8 +61,7 @@ public record Rounds(int rounds, Duration warmUp, Duration warmUpLimit, Duration
     for (int samples = 0; ; samples++) {
       long elapsed = System.nanoTime() - start;
       if (samples >= STEADY_SAMPLES
-          && (elapsed >= warmUpLimit.toNanos()
-              || elapsed >= warmUp.toNanos() && isSteady(last))) {
+          && (elapsed >= warmUpLimit.toNanos() || elapsed >= warmUp.toNanos() && isSteady(last))) {
         return;
       }
       last[samples % STEADY_SAMPLES] = contender.sampleSeconds();

@@ -42,10 +42,7 @@ public final class TorchScriptAttentionModel {
     try (ZipOutputStream zip = new ZipOutputStream(bytes)) {
       zip.setMethod(ZipOutputStream.STORED);
       add(zip, "attention/data.pkl", state());
-      add(
-          zip,
-          "attention/code/__torch__.py",
-          source(causal).getBytes(StandardCharsets.US_ASCII));
+      add(zip, "attention/code/__torch__.py", source(causal).getBytes(StandardCharsets.US_ASCII));
       add(zip, "attention/constants.pkl", latin(PROTOCOL_2 + EMPTY_TUPLE + STOP));
       add(zip, "attention/version", latin(VERSION));
     } catch (IOException e) {
@@ -56,17 +53,17 @@ public final class TorchScriptAttentionModel {
 
   private static String source(boolean causal) {
     return """
-        class %s(Module):
-          __parameters__ = []
-          __buffers__ = []
-          training : bool
-          _is_full_backward_hook : Optional[bool]
-          def forward(self: __torch__.%s,
-            q: Tensor,
-            k: Tensor,
-            v: Tensor) -> Tensor:
-            return torch.scaled_dot_product_attention(q, k, v, None, 0., %s)
-        """
+    class %s(Module):
+      __parameters__ = []
+      __buffers__ = []
+      training : bool
+      _is_full_backward_hook : Optional[bool]
+      def forward(self: __torch__.%s,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor) -> Tensor:
+        return torch.scaled_dot_product_attention(q, k, v, None, 0., %s)
+    """
         .formatted(MODULE, MODULE, causal ? "True" : "False");
   }
 

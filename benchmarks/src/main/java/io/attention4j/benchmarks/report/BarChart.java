@@ -25,9 +25,7 @@ public final class BarChart {
     this.unit = unit;
   }
 
-  /**
-   * Adds a group of bars, one for each series that has a value here; a null leaves a gap.
-   */
+  /** Adds a group of bars, one for each series that has a value here; a null leaves a gap. */
   public void add(String label, Map<String, Double> values) {
     for (String name : values.keySet()) {
       series.computeIfAbsent(
