@@ -29,12 +29,16 @@ final class DoctorCommand implements Callable<Integer> {
 
   @Option(
       names = {"-t", "--threads"},
+      paramLabel = "N",
       defaultValue = "0",
-      description = "Compute threads; 0 = physical cores.")
+      description =
+          "Compute threads; 0 = the physical cores this process may use. Default:"
+              + " ${DEFAULT-VALUE}.")
   private int threads;
 
   @Option(
       names = "--probe-seconds",
+      paramLabel = "SECONDS",
       defaultValue = "1",
       description = "Time for each probe; 0 = none. Default: ${DEFAULT-VALUE}.")
   private double probeSeconds;

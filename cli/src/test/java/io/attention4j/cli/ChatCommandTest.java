@@ -90,7 +90,7 @@ class ChatCommandTest {
 
   @Test
   void aFullContextIsSaid() {
-    Run run = chat("Hello\n", "-c", "14", "-n", "0");
+    Run run = Run.withInput("Hello\n", "chat", "-m", model, "--temperature", "0", "-c", "14");
     assertEquals(0, run.status());
     assertTrue(run.err().contains("the context of 14 tokens is full"), run.err());
   }

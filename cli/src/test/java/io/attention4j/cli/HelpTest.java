@@ -3,6 +3,7 @@ package io.attention4j.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -12,6 +13,14 @@ import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 
 class HelpTest {
+  /** What a command must be given, or it would complain of that first. */
+  private static final Map<String, String> REQUIRED =
+      Map.of(
+          "perplexity", "--text x",
+          "inspect", "x",
+          "quantize", "x y F16",
+          "conformance", "--onnx x");
+
   private static Stream<String> commands() {
     return Main.commandLine().getSubcommands().keySet().stream();
   }
@@ -58,7 +67,8 @@ class HelpTest {
   @ParameterizedTest
   @MethodSource("commands")
   void anUnknownOptionIsWrongUsage(String command) {
-    Run run = Run.of(command, "--no-such-option");
+    Run run =
+        Run.of((command + " --no-such-option " + REQUIRED.getOrDefault(command, "")).split(" "));
     assertEquals(2, run.status());
     assertTrue(run.err().startsWith("attention4j " + command + ": "), run.err());
     assertTrue(run.err().contains("--no-such-option"), run.err());
