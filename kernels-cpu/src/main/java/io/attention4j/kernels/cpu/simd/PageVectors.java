@@ -38,6 +38,7 @@ final class PageVectors {
       VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, LANES * Byte.SIZE)));
 
   private static final int SIGN_AND_MAGNITUDE = 0x8fffe000;
+  private static final short HALF_EXPONENT = 0x7c00;
   private static final int EXPONENT = 0x0f800000;
   private static final int FLOAT_EXPONENT = 0x7f800000;
 
@@ -60,9 +61,13 @@ final class PageVectors {
         ((IntVector) half.castShape(INT, 0))
             .lanewise(VectorOperators.LSHL, 13)
             .and(SIGN_AND_MAGNITUDE);
-    VectorMask<Integer> special = bits.and(EXPONENT).compare(VectorOperators.EQ, EXPONENT);
     FloatVector finite = bits.reinterpretAsFloats().mul(0x1p112f);
-    return finite.blend(bits.or(FLOAT_EXPONENT).reinterpretAsFloats(), special.cast(FLOAT));
+    // Infinities and NaN are so rare that a branch, taken never, beats a blend.
+    if (half.and(HALF_EXPONENT).compare(VectorOperators.EQ, HALF_EXPONENT).anyTrue()) {
+      VectorMask<Integer> special = bits.and(EXPONENT).compare(VectorOperators.EQ, EXPONENT);
+      return finite.blend(bits.or(FLOAT_EXPONENT).reinterpretAsFloats(), special.cast(FLOAT));
+    }
+    return finite;
   }
 
   static FloatVector bf16(MemorySegment memory, long at) {

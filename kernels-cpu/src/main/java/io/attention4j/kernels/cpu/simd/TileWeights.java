@@ -24,7 +24,7 @@ final class TileWeights {
   private TileWeights() {}
 
   /**
-   * Online softmax in base 2 over keys [from, to). Three methods, because C2 stops inlining vector
+   * Online softmax in base 2 over keys [from, to). Small methods, because C2 stops inlining vector
    * operations when a method has grown to some hundreds of them.
    *
    * @param top scratch memory, as long as max
@@ -73,14 +73,26 @@ final class TileWeights {
     if (!now.compare(GT, old.add(SLACK)).anyTrue()) {
       return;
     }
-    FloatVector raised = old.blend(now, now.compare(GT, old));
-    FloatVector correction = Exp2.upTo127(old.sub(Exp2.finiteOrZero(raised)));
-    raised.intoArray(max, lane);
-    FloatVector.fromArray(FLOAT, sum, lane).mul(correction).intoArray(sum, lane);
+    correct(top, max, sum, lane);
+    FloatVector correction = FloatVector.fromArray(FLOAT, top, lane);
     for (int d = 0; d < outRows; d++) {
       int at = outAt + d * WIDTH;
       FloatVector.fromArray(FLOAT, out, at).mul(correction).intoArray(out, at);
     }
+  }
+
+  /**
+   * Raises maxima to top, rescales sums and leaves the factor in top. On its own because C2 would
+   * not inline the exponential into the rarely taken branch of {@link #raise}, and box its vectors.
+   */
+  private static void correct(float[] top, float[] max, float[] sum, int lane) {
+    FloatVector old = FloatVector.fromArray(FLOAT, max, lane);
+    FloatVector now = FloatVector.fromArray(FLOAT, top, lane);
+    FloatVector raised = old.blend(now, now.compare(GT, old));
+    FloatVector correction = Exp2.upTo127(old.sub(Exp2.finiteOrZero(raised)));
+    raised.intoArray(max, lane);
+    FloatVector.fromArray(FLOAT, sum, lane).mul(correction).intoArray(sum, lane);
+    correction.intoArray(top, lane);
   }
 
   private static void exponentials(
