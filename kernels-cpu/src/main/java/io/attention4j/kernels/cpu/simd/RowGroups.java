@@ -70,6 +70,32 @@ abstract class RowGroups {
   abstract void dots(
       MemorySegment packed, long at, Activations x, int xRow, float[] out, int outAt);
 
+  /** Whether {@link #unpack} works: for codes of 4 bits. */
+  boolean unpacks() {
+    return false;
+  }
+
+  /**
+   * Unpacks columns of a group for {@link ShortTiles}: weight = scale * code + offset, where code
+   * is in -8..7 and the others are the same for 32 columns.
+   *
+   * @param k first column, a multiple of 32
+   * @param depth columns, a multiple of 32, at most {@link ShortTiles#DEPTH}
+   * @param column where the group starts in the rows of {@code codes}, {@code scales} and {@code
+   *     offsets}, each {@link ShortTiles#ROWS} long
+   */
+  void unpack(
+      MemorySegment packed,
+      long at,
+      int k,
+      int depth,
+      short[] codes,
+      int column,
+      float[] scales,
+      float[] offsets) {
+    throw new IllegalStateException(getClass().getSimpleName() + " has no 4-bit codes");
+  }
+
   /** 16-bit lane of a row of the group. */
   static int lane(int row) {
     return row < LANES ? 2 * row : 2 * (row - LANES) + 1;
