@@ -20,6 +20,9 @@ final class QuantizedRows {
   /** Elements that share a scale. */
   static final int BLOCK = 32;
 
+  /** Elements whose codes {@link #eighthSums} adds up. */
+  static final int EIGHTH = 8;
+
   private static final float MAX_CODE = 127;
 
   /** Adding it leaves the nearest integer in the low bits of the mantissa: 1.5 * 2^23. */
@@ -30,6 +33,7 @@ final class QuantizedRows {
   private int[] codes = new int[0];
   private float[] scales = new float[0];
   private int[] codeSums = new int[0];
+  private int[] eighthSums = new int[0];
 
   /** Codes of element k of a row at row * in + k, twice in each int. */
   int[] codes() {
@@ -44,6 +48,25 @@ final class QuantizedRows {
   /** Sum of the codes of each block. */
   int[] codeSums() {
     return codeSums;
+  }
+
+  /** Sum of the codes of each eight elements, after {@link #sumEighths}. */
+  int[] eighthSums() {
+    return eighthSums;
+  }
+
+  /** Fills {@link #eighthSums} for the first elements. */
+  void sumEighths(int elements) {
+    if (eighthSums.length < elements / EIGHTH) {
+      eighthSums = new int[elements / EIGHTH];
+    }
+    for (int i = 0; i < elements / EIGHTH; i++) {
+      int sum = 0;
+      for (int j = 0; j < EIGHTH; j++) {
+        sum += (short) codes[EIGHTH * i + j];
+      }
+      eighthSums[i] = sum;
+    }
   }
 
   /** Makes room for this many elements. */

@@ -39,12 +39,18 @@ abstract class RowGroups {
       case Q4_0 -> new Q4Groups();
       case Q8_0 -> new Q8Groups();
       case Q4_K -> new Q4KGroups();
+      case Q6_K -> new Q6KGroups();
       default -> null;
     };
   }
 
   /** Whether x is taken as 8-bit codes. */
   abstract boolean quantizes();
+
+  /** Whether {@link QuantizedRows#eighthSums} is needed. */
+  boolean usesEighths() {
+    return false;
+  }
 
   /** Bytes of a group of rows of {@code in} elements. */
   abstract long groupBytes(int in);

@@ -55,6 +55,7 @@ final class SimdMatmulPlan extends BandedPlan {
   private final PackedWeight[] packedWeights;
   private final Arena arena = Arena.ofShared();
   private final boolean quantizes;
+  private final boolean usesEighths;
   private final boolean usesShorts;
   private final boolean usesFloats;
   private final int directRows;
@@ -72,6 +73,7 @@ final class SimdMatmulPlan extends BandedPlan {
     packedWeights = new PackedWeight[weights.size()];
     int most = PACKED_DIRECT_ROWS;
     boolean codes = false;
+    boolean eighths = false;
     int shorts = 0;
     for (int i = 0; i < weights.size(); i++) {
       packedWeights[i] = PackedWeight.of(weights.get(i), arena, workers);
@@ -79,11 +81,13 @@ final class SimdMatmulPlan extends BandedPlan {
         most = Math.min(most, formats[i].directRows());
       } else {
         codes |= packedWeights[i].layout().quantizes();
+        eighths |= packedWeights[i].layout().usesEighths();
       }
       shorts += usesShorts(i) ? 1 : 0;
     }
     directRows = shorts == weights.size() ? SHORT_DIRECT_ROWS : most;
     quantizes = codes;
+    usesEighths = eighths;
     usesShorts = shorts > 0;
     usesFloats = shorts < weights.size();
     directBands = Bands.of(weights, i -> directBandRows(weights.get(i)));
@@ -114,6 +118,9 @@ final class SimdMatmulPlan extends BandedPlan {
       firstRow = 0;
       rows = allRows;
       scratch.activations().load(x, 0, rows, inFeatures(), quantizes);
+      if (usesEighths) {
+        scratch.activations().quantized().sumEighths(rows * inFeatures());
+      }
       scratch.reserve(inFeatures(), 256 + RowGroups.ROWS);
       forAll(directBands.count());
       return;
