@@ -3,7 +3,7 @@ package io.attention4j.kernels.cpu.matmul;
 import io.attention4j.engine.tensor.Tensor;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.ToIntFunction;
+import java.util.function.IntUnaryOperator;
 
 /**
  * The rows of all weights of a plan, cut in contiguous bands: one parallel run computes them all.
@@ -15,12 +15,12 @@ public final class Bands {
   private int[] rows = new int[16];
   private int count;
 
-  /** Cuts every weight into bands of {@code bandRows} of it, the last one shorter. */
-  public static Bands of(List<Tensor> weights, ToIntFunction<Tensor> bandRows) {
+  /** Cuts every weight into bands of {@code bandRows} of its index, the last one shorter. */
+  public static Bands of(List<Tensor> weights, IntUnaryOperator bandRows) {
     Bands bands = new Bands();
     for (int w = 0; w < weights.size(); w++) {
       Tensor tensor = weights.get(w);
-      int size = bandRows.applyAsInt(tensor);
+      int size = bandRows.applyAsInt(w);
       for (long row = 0; row < tensor.extent(0); row += size) {
         bands.add(w, row, (int) Math.min(size, tensor.extent(0) - row));
       }

@@ -3,25 +3,52 @@ package io.attention4j.kernels.cpu.simd;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.rows.HostMemory;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /** The rows of x of one run, in a heap array. */
 final class Activations {
   private float[] values = new float[0];
   private final QuantizedRows quantized = new QuantizedRows();
+  private Tensor x;
+  private int firstRow;
   private int in;
+  private boolean quantizes;
 
   /** Copies rows of x and, if asked for, quantises them. */
   void load(Tensor x, int firstRow, int rows, int inFeatures, boolean quantize) {
+    reserve(x, firstRow, rows, inFeatures, quantize);
+    load(0, rows);
+  }
+
+  /** Binds rows of x without copying them; rows that {@code padded} adds are zero. */
+  void reserve(Tensor source, int first, int padded, int inFeatures, boolean quantize) {
+    x = source;
+    firstRow = first;
     in = inFeatures;
-    int elements = Math.multiplyExact(rows, in);
+    quantizes = quantize;
+    int elements = Math.multiplyExact(padded, in);
     if (values.length < elements) {
       values = new float[elements];
     }
-    long at = x.byteOffset() + (long) firstRow * in * Float.BYTES;
-    MemorySegment.copy(HostMemory.of(x), Tensor.FLOAT, at, values, 0, elements);
     if (quantize) {
-      quantized.quantize(values, rows, in);
+      quantized.reserve(elements);
     }
+  }
+
+  /** Copies and quantises rows [from, to) of what was bound. */
+  void load(int from, int to) {
+    int elements = (to - from) * in;
+    long at = x.byteOffset() + ((long) firstRow + from) * in * Float.BYTES;
+    MemorySegment.copy(HostMemory.of(x), Tensor.FLOAT, at, values, from * in, elements);
+    if (quantizes) {
+      quantized.quantize(values, from * in, elements);
+    }
+  }
+
+  /** Sets rows [from, to) of the codes to zero. */
+  void clear(int from, int to) {
+    Arrays.fill(values, from * in, to * in, 0);
+    quantized.quantize(values, from * in, (to - from) * in);
   }
 
   /** Columns. */

@@ -4,12 +4,17 @@ package io.attention4j.kernels.cpu.simd;
 final class MatmulScratch {
   private final Activations activations = new Activations();
   private final PackedRows packed = new PackedRows();
+  private final ShortTiles[] shortTiles;
   private final float[][] decoded;
   private final float[][] sums;
 
   MatmulScratch(int threads) {
     decoded = new float[threads][0];
     sums = new float[threads][0];
+    shortTiles = new ShortTiles[threads];
+    for (int i = 0; i < threads; i++) {
+      shortTiles[i] = new ShortTiles();
+    }
   }
 
   /** The rows of x. */
@@ -32,6 +37,11 @@ final class MatmulScratch {
         sums[i] = new float[sumElements];
       }
     }
+  }
+
+  /** The 16-bit tiles of a worker. */
+  ShortTiles shortTiles(int worker) {
+    return shortTiles[worker];
   }
 
   /** Decoded weights of a worker. */

@@ -146,4 +146,54 @@ final class Q4Groups extends RowGroups {
     a0.mul(HALF_REST).intoArray(out, outAt);
     a1.mul(HALF_REST).intoArray(out, outAt + LANES);
   }
+
+  @Override
+  boolean unpacks() {
+    return true;
+  }
+
+  @Override
+  void unpack(
+      MemorySegment packed,
+      long at,
+      int k,
+      int depth,
+      short[] codes,
+      int column,
+      float[] scales,
+      float[] offsets) {
+    for (int b = 0; b < depth / 32; b++) {
+      long block = at + (long) (k / 32 + b) * BLOCK_BYTES;
+      int to = b * ShortTiles.ROWS + column;
+      IntVector h = IntVector.fromMemorySegment(INT, packed, block, LE);
+      h.lanewise(LSHL, 16)
+          .lanewise(ASHR, 3)
+          .and(HALF_MASK)
+          .reinterpretAsFloats()
+          .mul(HALF_SCALE * HALF_REST)
+          .intoArray(scales, to);
+      h.lanewise(ASHR, 3)
+          .and(HALF_MASK)
+          .reinterpretAsFloats()
+          .mul(HALF_SCALE * HALF_REST)
+          .intoArray(scales, to + LANES);
+      FloatVector.zero(FLOAT).intoArray(offsets, to);
+      FloatVector.zero(FLOAT).intoArray(offsets, to + LANES);
+      unpackNibbles(packed, block + VECTOR_BYTES, codes, b * 32 * ShortTiles.ROWS + column);
+    }
+  }
+
+  /** 8 vectors to 32 rows of codes in -8..7. */
+  static void unpackNibbles(MemorySegment packed, long from, short[] codes, int at) {
+    for (int g = 0; g < 8; g++) {
+      ShortVector v =
+          IntVector.fromMemorySegment(INT, packed, from + (long) g * VECTOR_BYTES, LE)
+              .reinterpretAsShorts();
+      int to = at + 4 * g * ShortTiles.ROWS;
+      v.and(NIBBLE).sub((short) 8).intoArray(codes, to);
+      v.lanewise(LSHR, 4).and(NIBBLE).sub((short) 8).intoArray(codes, to + ShortTiles.ROWS);
+      v.lanewise(LSHR, 8).and(NIBBLE).sub((short) 8).intoArray(codes, to + 2 * ShortTiles.ROWS);
+      v.lanewise(LSHR, 12).sub((short) 8).intoArray(codes, to + 3 * ShortTiles.ROWS);
+    }
+  }
 }

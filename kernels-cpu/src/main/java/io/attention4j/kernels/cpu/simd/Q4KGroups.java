@@ -164,4 +164,43 @@ final class Q4KGroups extends RowGroups {
     a0.intoArray(out, outAt);
     a1.intoArray(out, outAt + LANES);
   }
+
+  @Override
+  boolean unpacks() {
+    return true;
+  }
+
+  @Override
+  void unpack(
+      MemorySegment packed,
+      long at,
+      int k,
+      int depth,
+      short[] codes,
+      int column,
+      float[] scales,
+      float[] offsets) {
+    for (int b = 0; b < depth / 32; b++) {
+      int sub = k / 32 + b;
+      long block = at + (long) (sub / 8) * BLOCK_BYTES;
+      long from = block + 4L * VECTOR_BYTES + (long) (sub % 8) * SUB_BYTES;
+      int to = b * ShortTiles.ROWS + column;
+      IntVector both = IntVector.fromMemorySegment(INT, packed, from, LE);
+      FloatVector d = FloatVector.fromMemorySegment(FLOAT, packed, block, LE);
+      FloatVector dmin =
+          FloatVector.fromMemorySegment(FLOAT, packed, block + 2L * VECTOR_BYTES, LE);
+      FloatVector scale = ((FloatVector) both.and(63).convert(I2F, 0)).mul(d);
+      FloatVector minimum =
+          ((FloatVector) both.lanewise(LSHR, 8).and(63).convert(I2F, 0)).mul(dmin);
+      scale.intoArray(scales, to);
+      scale.mul(8f).sub(minimum).intoArray(offsets, to);
+      d = FloatVector.fromMemorySegment(FLOAT, packed, block + VECTOR_BYTES, LE);
+      dmin = FloatVector.fromMemorySegment(FLOAT, packed, block + 3L * VECTOR_BYTES, LE);
+      scale = ((FloatVector) both.lanewise(LSHR, 16).and(63).convert(I2F, 0)).mul(d);
+      minimum = ((FloatVector) both.lanewise(LSHR, 24).convert(I2F, 0)).mul(dmin);
+      scale.intoArray(scales, to + LANES);
+      scale.mul(8f).sub(minimum).intoArray(offsets, to + LANES);
+      Q4Groups.unpackNibbles(packed, from + VECTOR_BYTES, codes, b * 32 * ShortTiles.ROWS + column);
+    }
+  }
 }

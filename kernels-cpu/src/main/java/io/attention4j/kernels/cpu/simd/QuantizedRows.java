@@ -1,6 +1,7 @@
 package io.attention4j.kernels.cpu.simd;
 
 import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
+import static io.attention4j.kernels.cpu.simd.Species.INT;
 import static io.attention4j.kernels.cpu.simd.Species.LANES;
 
 import jdk.incubator.vector.FloatVector;
@@ -19,7 +20,7 @@ final class QuantizedRows {
   /** Elements that share a scale. */
   static final int BLOCK = 32;
 
-  /** Elements whose sum {@link #eighthSums} holds. */
+  /** Elements whose codes {@link #eighthSums} adds up. */
   static final int EIGHTH = 8;
 
   private static final float MAX_CODE = 127;
@@ -49,21 +50,37 @@ final class QuantizedRows {
     return codeSums;
   }
 
-  /** Sum of the codes of each eight elements. */
+  /** Sum of the codes of each eight elements, after {@link #sumEighths}. */
   int[] eighthSums() {
     return eighthSums;
   }
 
-  /** Quantises rows of {@code in} elements, a multiple of 32. */
-  void quantize(float[] x, int rows, int in) {
-    int elements = rows * in;
+  /** Fills {@link #eighthSums} for the first elements. */
+  void sumEighths(int elements) {
+    if (eighthSums.length < elements / EIGHTH) {
+      eighthSums = new int[elements / EIGHTH];
+    }
+    for (int i = 0; i < elements / EIGHTH; i++) {
+      int sum = 0;
+      for (int j = 0; j < EIGHTH; j++) {
+        sum += (short) codes[EIGHTH * i + j];
+      }
+      eighthSums[i] = sum;
+    }
+  }
+
+  /** Makes room for this many elements. */
+  void reserve(int elements) {
     if (codes.length < elements) {
       codes = new int[elements];
       scales = new float[elements / BLOCK];
       codeSums = new int[elements / BLOCK];
-      eighthSums = new int[elements / EIGHTH];
     }
-    for (int block = 0; block < elements / BLOCK; block++) {
+  }
+
+  /** Quantises elements [at, at + elements) to the same places; multiples of 32. */
+  void quantize(float[] x, int at, int elements) {
+    for (int block = at / BLOCK; block < (at + elements) / BLOCK; block++) {
       quantizeBlock(x, block);
     }
   }
@@ -79,6 +96,7 @@ final class QuantizedRows {
     float largest = max.reduceLanes(VectorOperators.MAX);
     float inverse = largest > 0 ? MAX_CODE / largest : 0;
     scales[block] = largest / MAX_CODE;
+    IntVector total = IntVector.zero(INT);
     for (int i = 0; i < BLOCK; i += LANES) {
       IntVector code =
           FloatVector.fromArray(FLOAT, x, at + i)
@@ -87,17 +105,9 @@ final class QuantizedRows {
               .reinterpretAsInts()
               .sub(ROUND_BITS);
       code.and(0xffff).or(code.lanewise(VectorOperators.LSHL, 16)).intoArray(codes, at + i);
+      total = total.add(code);
     }
-    int total = 0;
-    for (int i = 0; i < BLOCK; i += EIGHTH) {
-      int eighth = 0;
-      for (int j = 0; j < EIGHTH; j++) {
-        eighth += (short) codes[at + i + j];
-      }
-      eighthSums[(at + i) / EIGHTH] = eighth;
-      total += eighth;
-    }
-    codeSums[block] = total;
+    codeSums[block] = total.reduceLanes(VectorOperators.ADD);
   }
 
   /**

@@ -39,12 +39,18 @@ abstract class RowGroups {
       case Q4_0 -> new Q4Groups();
       case Q8_0 -> new Q8Groups();
       case Q4_K -> new Q4KGroups();
+      case Q6_K -> new Q6KGroups();
       default -> null;
     };
   }
 
   /** Whether x is taken as 8-bit codes. */
   abstract boolean quantizes();
+
+  /** Whether {@link QuantizedRows#eighthSums} is needed. */
+  boolean usesEighths() {
+    return false;
+  }
 
   /** Bytes of a group of rows of {@code in} elements. */
   abstract long groupBytes(int in);
@@ -69,6 +75,32 @@ abstract class RowGroups {
   /** Products of a group's rows with row {@code xRow} of x, to {@code out[outAt]} and on. */
   abstract void dots(
       MemorySegment packed, long at, Activations x, int xRow, float[] out, int outAt);
+
+  /** Whether {@link #unpack} works: for codes of 4 bits. */
+  boolean unpacks() {
+    return false;
+  }
+
+  /**
+   * Unpacks columns of a group for {@link ShortTiles}: weight = scale * code + offset, where code
+   * is in -8..7 and the others are the same for 32 columns.
+   *
+   * @param k first column, a multiple of 32
+   * @param depth columns, a multiple of 32, at most {@link ShortTiles#DEPTH}
+   * @param column where the group starts in the rows of {@code codes}, {@code scales} and {@code
+   *     offsets}, each {@link ShortTiles#ROWS} long
+   */
+  void unpack(
+      MemorySegment packed,
+      long at,
+      int k,
+      int depth,
+      short[] codes,
+      int column,
+      float[] scales,
+      float[] offsets) {
+    throw new IllegalStateException(getClass().getSimpleName() + " has no 4-bit codes");
+  }
 
   /** 16-bit lane of a row of the group. */
   static int lane(int row) {

@@ -31,6 +31,12 @@ final class SimdMatmulPlan extends BandedPlan {
   /** Rows of x up to which products for each from packed weights beat a register tile. */
   private static final int PACKED_DIRECT_ROWS = 8;
 
+  /** The same where {@link ShortTiles} take over. */
+  private static final int SHORT_DIRECT_ROWS = 3;
+
+  /** Rows of x quantised at a time. */
+  private static final int QUANTIZED_ROWS = 16;
+
   /** Columns decoded at a time; a multiple of every block size. */
   private static final int DEPTH = 256;
 
@@ -40,6 +46,7 @@ final class SimdMatmulPlan extends BandedPlan {
   private enum Step {
     DIRECT,
     PACK,
+    QUANTIZE,
     TILES
   }
 
@@ -48,6 +55,9 @@ final class SimdMatmulPlan extends BandedPlan {
   private final PackedWeight[] packedWeights;
   private final Arena arena = Arena.ofShared();
   private final boolean quantizes;
+  private final boolean usesEighths;
+  private final boolean usesShorts;
+  private final boolean usesFloats;
   private final int directRows;
   private final Bands directBands;
   private final Bands tileBands;
@@ -63,18 +73,30 @@ final class SimdMatmulPlan extends BandedPlan {
     packedWeights = new PackedWeight[weights.size()];
     int most = PACKED_DIRECT_ROWS;
     boolean codes = false;
+    boolean eighths = false;
+    int shorts = 0;
     for (int i = 0; i < weights.size(); i++) {
       packedWeights[i] = PackedWeight.of(weights.get(i), arena, workers);
       if (packedWeights[i] == null) {
         most = Math.min(most, formats[i].directRows());
       } else {
         codes |= packedWeights[i].layout().quantizes();
+        eighths |= packedWeights[i].layout().usesEighths();
       }
+      shorts += usesShorts(i) ? 1 : 0;
     }
-    directRows = most;
+    directRows = shorts == weights.size() ? SHORT_DIRECT_ROWS : most;
     quantizes = codes;
-    directBands = Bands.of(weights, SimdMatmulPlan::directBandRows);
-    tileBands = Bands.of(weights, SimdMatmulPlan::tileBandRows);
+    usesEighths = eighths;
+    usesShorts = shorts > 0;
+    usesFloats = shorts < weights.size();
+    directBands = Bands.of(weights, i -> directBandRows(weights.get(i)));
+    tileBands =
+        Bands.of(weights, i -> usesShorts(i) ? ShortTiles.ROWS : tileBandRows(weights.get(i)));
+  }
+
+  private boolean usesShorts(int index) {
+    return packedWeights[index] != null && packedWeights[index].layout().unpacks();
   }
 
   private static int directBandRows(Tensor weight) {
@@ -96,23 +118,38 @@ final class SimdMatmulPlan extends BandedPlan {
       firstRow = 0;
       rows = allRows;
       scratch.activations().load(x, 0, rows, inFeatures(), quantizes);
+      if (usesEighths) {
+        scratch.activations().quantized().sumEighths(rows * inFeatures());
+      }
       scratch.reserve(inFeatures(), 256 + RowGroups.ROWS);
       forAll(directBands.count());
       return;
     }
-    PackedRows packed = scratch.packed();
     for (int done = 0; done < allRows; done += PASS_ROWS) {
       firstRow = done;
       rows = Math.min(PASS_ROWS, allRows - done);
-      packed.bind(x, done, rows, inFeatures());
-      int padded = Math.ceilDiv(rows, LANES) * LANES;
-      scratch.reserve(BAND_ROWS * DEPTH, BAND_ROWS * padded);
-      step = Step.PACK;
-      forAll(packed.panels());
-      step = Step.TILES;
-      forAll(tileBands.count());
+      multiplyMany(x);
     }
-    packed.unbind();
+    scratch.packed().unbind();
+  }
+
+  private void multiplyMany(Tensor x) {
+    int padded = Math.ceilDiv(rows, LANES) * LANES;
+    scratch.reserve(BAND_ROWS * DEPTH, Math.max(BAND_ROWS, ShortTiles.ROWS) * padded);
+    if (usesShorts) {
+      int whole = Math.ceilDiv(rows, ShortTiles.X_ROWS) * ShortTiles.X_ROWS;
+      scratch.activations().reserve(x, firstRow, whole, inFeatures(), true);
+      scratch.activations().clear(rows, whole);
+      step = Step.QUANTIZE;
+      forAll(Math.ceilDiv(rows, QUANTIZED_ROWS));
+    }
+    if (usesFloats) {
+      scratch.packed().bind(x, firstRow, rows, inFeatures());
+      step = Step.PACK;
+      forAll(scratch.packed().panels());
+    }
+    step = Step.TILES;
+    forAll(tileBands.count());
   }
 
   @Override
@@ -120,7 +157,37 @@ final class SimdMatmulPlan extends BandedPlan {
     switch (step) {
       case DIRECT -> direct(index, worker);
       case PACK -> scratch.packed().pack(index);
-      case TILES -> tiles(index, worker);
+      case QUANTIZE -> {
+        int from = index * QUANTIZED_ROWS;
+        scratch.activations().load(from, Math.min(rows, from + QUANTIZED_ROWS));
+      }
+      case TILES -> {
+        if (usesShorts(tileBands.weight(index))) {
+          shortTiles(index, worker);
+        } else {
+          tiles(index, worker);
+        }
+      }
+    }
+  }
+
+  private void shortTiles(int band, int worker) {
+    int index = tileBands.weight(band);
+    long first = tileBands.firstRow(band);
+    int count = tileBands.rows(band);
+    float[] sums = scratch.sums(worker);
+    scratch
+        .shortTiles(worker)
+        .multiply(
+            packedWeights[index],
+            first / RowGroups.ROWS,
+            Math.ceilDiv(count, RowGroups.ROWS),
+            scratch.activations().quantized(),
+            Math.ceilDiv(rows, ShortTiles.X_ROWS) * ShortTiles.X_ROWS,
+            inFeatures(),
+            sums);
+    for (int r = 0; r < rows; r++) {
+      store(index, firstRow + r, first, count, sums, r * ShortTiles.ROWS, 1);
     }
   }
 

@@ -27,6 +27,10 @@ final class Species {
   /** Whether 32 vector registers are there, so that tiles are four vectors wide and not two. */
   static final boolean WIDE = LANES == 16;
 
+  /** i16 at full width. */
+  static final VectorSpecies<Short> SHORT =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(BITS));
+
   /** Bytes that widen to one vector of f32; at 128 bits, where there is no such shape, two. */
   static final VectorSpecies<Byte> CODES =
       VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, BITS / 4)));

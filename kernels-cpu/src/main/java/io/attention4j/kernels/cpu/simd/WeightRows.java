@@ -22,6 +22,7 @@ abstract class WeightRows implements RowDecoder {
       case BF16 -> new Bf16Rows();
       case Q8_0 -> new Q8Rows();
       case Q4_0 -> new Q4Rows();
+      case Q6_K -> new DecodedRows(new Q6KRows());
       default -> new DecodedRows(RowDecoder.plain(dtype));
     };
   }

@@ -36,7 +36,10 @@ class QuantizedProductsTest {
     "Q4_K, 1, 256, 1",
     "Q4_K, 63, 768, 2",
     "Q4_K, 100, 512, 33",
-    "Q4_K, 5, 256, 7"
+    "Q4_K, 5, 256, 7",
+    "Q6_K, 1, 256, 1",
+    "Q6_K, 63, 768, 2",
+    "Q6_K, 100, 512, 33"
   })
   void matchesRoundedInputs(DType type, int out, int in, int rows) {
     SplittableRandom random = new SplittableRandom(31L * in + out);
@@ -76,7 +79,7 @@ class QuantizedProductsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"Q8_0", "Q4_0", "Q4_K", "F16", "BF16", "F32"})
+  @EnumSource(names = {"Q8_0", "Q4_0", "Q4_K", "Q6_K", "F16", "BF16", "F32"})
   void keepsNonFiniteInputsVisible(DType type) {
     SplittableRandom random = new SplittableRandom(5);
     float[] w = floats(random, 40 * 256);
