@@ -123,6 +123,26 @@ class LoadErrorsTest {
         "does not cover layer 1");
   }
 
+  @Test
+  void anOperatorOnAModelThatLacksWhatItNeedsIsRefused() throws IOException {
+    LoadOptions.Builder options = LoadOptions.builder().kernels("reference");
+    assertOption(
+        good(),
+        options.attention("0=softmax,1=test.record:weights=attn_gate.weight"),
+        "'test.record'",
+        "'attn_gate.weight' in layer 1");
+    assertOption(good(), options.attention("test.record:extras=decay"), "[decay]");
+    try (Arena arena = Arena.ofConfined()) {
+      GgufWriter writer =
+          settings().tensor("blk.1.attn_gate.weight", Tensor.allocate(arena, DType.F32, 8));
+      Path file = changed(name -> true, writer);
+      assertRefused(file, "'blk.1.attn_gate.weight'", "no part of");
+      LanguageModel.load(
+              file, options.attention("0=softmax,1=test.record:weights=attn_gate.weight").build())
+          .close();
+    }
+  }
+
   private static void assertOption(Path file, LoadOptions.Builder options, String... parts) {
     IllegalArgumentException refused =
         assertThrows(

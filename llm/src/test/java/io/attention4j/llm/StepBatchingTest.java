@@ -11,10 +11,12 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -79,6 +81,72 @@ class StepBatchingTest {
       assertTrue(
           passes < SESSIONS * NEW_TOKENS,
           passes + " passes for " + SESSIONS * NEW_TOKENS + " tokens: none went together");
+    }
+  }
+
+  /** A step that fails inside a pass goes back alone; those that were with it get their results. */
+  @Test
+  void aFailingSessionDoesNotFailTheOthers() throws Exception {
+    try (LanguageModel model = load();
+        Session first = model.newSession();
+        Session bad = model.newSession();
+        Session good = model.newSession();
+        Session expected = model.newSession()) {
+      expected.append(3, 4);
+      bad.append(3);
+      good.append(3);
+      CountDownLatch hold = new CountDownLatch(1);
+      CountDownLatch held = new CountDownLatch(1);
+      Thread holder =
+          Thread.ofPlatform()
+              .start(
+                  () ->
+                      model
+                          .scheduler()
+                          .exclusively(
+                              () -> {
+                                held.countDown();
+                                awaitQuietly(hold);
+                              }));
+      held.await();
+      long before = model.scheduler().passes();
+      AtomicReference<Throwable> failure = new AtomicReference<>();
+      List<Thread> threads =
+          List.of(
+              started(() -> first.appendToken(1), failure),
+              started(() -> bad.appendToken(-1), failure), // past the check of append
+              started(() -> good.appendToken(4), failure));
+      hold.countDown();
+      for (Thread thread : threads) {
+        thread.join();
+      }
+      holder.join();
+      assertEquals(2, model.scheduler().passes() - before);
+      assertInstanceOf(RuntimeException.class, failure.get());
+      assertEquals(1, bad.position());
+      assertArrayEquals(expected.logits(), good.logits());
+      bad.append(4);
+      assertArrayEquals(expected.logits(), bad.logits());
+    }
+  }
+
+  /** Starts a thread and returns once it waits for the decoder. */
+  private static Thread started(Runnable action, AtomicReference<Throwable> failure)
+      throws InterruptedException {
+    Thread thread = Thread.ofPlatform().unstarted(action);
+    thread.setUncaughtExceptionHandler((t, e) -> failure.set(e));
+    thread.start();
+    while (thread.getState() != Thread.State.WAITING) {
+      Thread.sleep(1);
+    }
+    return thread;
+  }
+
+  private static void awaitQuietly(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

@@ -68,6 +68,7 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
         identity("f16-pages-are-their-values", formats(KvFormat.F16), () -> pages(KvFormat.F16)),
         identity("bf16-pages-are-their-values", formats(KvFormat.BF16), () -> pages(KvFormat.BF16)),
         identity("q8-pages-are-their-values", formats(KvFormat.Q8), () -> pages(KvFormat.Q8)),
+        identity("wrong-shapes-are-refused", causal, this::wrongShapes),
         identity("window-open-to-the-left-is-causal", window(), this::windowIsCausal),
         identity("alibi-is-additive-bias", spec(4, 2, 40).modifiers(bias).build(), this::alibi),
         identity("huge-soft-cap-is-none", softCap(), this::hugeSoftCap),
@@ -410,6 +411,22 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
       }
     }
     return result;
+  }
+
+  private void wrongShapes() {
+    AttentionData data = AttentionCase.of("wrong", spec(4, 2, 40)).sequence(3, 9).build().data();
+    AttentionSpec wider = spec(4, 2, 48).build();
+    try (AttentionFixture fixture = new AttentionFixture(device(), data);
+        AttentionPlan plan = kernel(device(), AttentionKernel.class).plan(wider)) {
+      fixture.run(plan);
+    } catch (IllegalArgumentException refusal) {
+      String message = refusal.getMessage();
+      if (message == null || !message.contains("48") || !message.contains("[3, 4, 40]")) {
+        throw new AssertionError("the refusal does not name both shapes: " + message, refusal);
+      }
+      return;
+    }
+    throw new AssertionError("q of 40 elements per head was taken for a head of 48");
   }
 
   private static AttentionSpec window() {

@@ -32,13 +32,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 class ArchitectureGoldenTest {
   private static final int CONTEXT = 256;
 
-  private static final LoadOptions OPTIONS =
-      LoadOptions.builder()
-          .kernels("reference")
-          .kvCache("paged:page=4+f32")
-          .contextTokens(CONTEXT)
-          .build();
-
   @TempDir Path folder;
 
   static List<TinyModel> models() {
@@ -47,10 +40,20 @@ class ArchitectureGoldenTest {
 
   @ParameterizedTest
   @MethodSource("models")
-  void greedyTokensAndLogProbsEqualLlamaCpp(TinyModel tiny) throws IOException {
+  void referenceKernelsEqualLlamaCpp(TinyModel tiny) throws IOException {
+    assertEqualsLlamaCpp(tiny, "reference");
+  }
+
+  @ParameterizedTest
+  @MethodSource("models")
+  void simdKernelsEqualLlamaCpp(TinyModel tiny) throws IOException {
+    assertEqualsLlamaCpp(tiny, "cpu.simd");
+  }
+
+  private void assertEqualsLlamaCpp(TinyModel tiny, String kernels) throws IOException {
     Golden golden = Golden.read(tiny.name());
     double tolerance = tolerance(tiny);
-    try (LanguageModel model = LanguageModel.load(file(tiny, golden), OPTIONS);
+    try (LanguageModel model = LanguageModel.load(file(tiny, golden), options(kernels));
         Session session = model.newSession()) {
       // In the pieces that the recorded positions cut the prompt into, so prefill is tested too.
       for (Position position : golden.positions()) {
@@ -74,6 +77,15 @@ class ArchitectureGoldenTest {
         session.append(greedy.token());
       }
     }
+  }
+
+  private static LoadOptions options(String kernels) {
+    return LoadOptions.builder()
+        .kernels(kernels)
+        .kvCache("paged:page=4+f32")
+        .contextTokens(CONTEXT)
+        .threads(1)
+        .build();
   }
 
   /** So that rounding could not have chosen other tokens. */
@@ -102,7 +114,7 @@ class ArchitectureGoldenTest {
   @MethodSource("models")
   void tokensOfATextEqualLlamaCpp(TinyModel tiny) throws IOException {
     Golden golden = Golden.read(tiny.name());
-    try (LanguageModel model = LanguageModel.load(file(tiny, golden), OPTIONS)) {
+    try (LanguageModel model = LanguageModel.load(file(tiny, golden), options("reference"))) {
       assertArrayEquals(golden.textTokens(), model.tokenizer().encode(golden.text()));
     }
   }

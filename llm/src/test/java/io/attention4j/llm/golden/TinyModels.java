@@ -212,8 +212,7 @@ final class TinyModels {
     Dims dims = new Dims(2, 64, 4, 4, 16, 96);
     int dim = dims.dim();
     TinyModelWriter w = sizes("gpt2", 2809, dims, TinyVocabulary.bpe("gpt-2"));
-    w.setting("attention.layer_norm_epsilon", 1e-5)
-        .rows("position_embd.weight", CONTEXT, dim, 0.3);
+    w.setting("attention.layer_norm_epsilon", 1e-5).rows("position_embd.weight", CONTEXT, dim, 0.3);
     for (int layer = 0; layer < dims.layers(); layer++) {
       layerNorm(w, block(layer, "attn_norm"), dim);
       biased(w, block(layer, "attn_qkv"), 3 * dim, dim, QK_GAIN);

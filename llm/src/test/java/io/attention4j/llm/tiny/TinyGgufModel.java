@@ -46,7 +46,7 @@ public final class TinyGgufModel {
     GgufWriter writer =
         new GgufWriter()
             .string("general.architecture", spec.architecture())
-            .string("general.name", spec.name())
+            .string("general.name", "tiny") // llama.cpp wants special tokens of a "phi3"
             .uint32(a + "context_length", TinySpec.CONTEXT)
             .uint32(a + "embedding_length", TinySpec.DIM)
             .uint32(a + "block_count", spec.layers())

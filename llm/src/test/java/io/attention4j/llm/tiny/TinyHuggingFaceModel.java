@@ -59,6 +59,12 @@ public final class TinyHuggingFaceModel {
     JSON.writeValue(folder.resolve("tokenizer.json").toFile(), tokenizer());
     Map<String, TinyWeights.Matrix> tensors = new LinkedHashMap<>();
     TinyWeights.of(spec).forEach((name, m) -> tensors.put(name(spec, name), stored(spec, name, m)));
+    if (spec.isGpt2()) { // the causal mask, which old exporters stored
+      int context = TinySpec.CONTEXT;
+      tensors.put(
+          "transformer.h.0.attn.bias",
+          new TinyWeights.Matrix(context, context, new float[context * context]));
+    }
     writeSafetensors(tensors, folder.resolve("model.safetensors"));
     return folder;
   }
@@ -129,7 +135,7 @@ public final class TinyHuggingFaceModel {
       config.put("attn_logit_softcapping", 50.0).put("final_logit_softcapping", 30.0);
     }
     if (gemma3) {
-      config.put("rope_local_base_freq", TinySpec.BASE);
+      config.put("rope_local_base_freq", TinySpec.BASE).put("sliding_window_pattern", 6);
     }
     if (spec.isPhi3()) {
       config.put("partial_rotary_factor", (double) spec.rotaryDim() / spec.headDim());

@@ -46,8 +46,8 @@ public record TinySpec(
         new TinySpec("qwen3", "qwen3", 2, 16, 16, 0, "none"),
         new TinySpec("gemma2", "gemma2", 3, 16, 16, 8, "none"),
         new TinySpec("gemma3", "gemma3", 7, 16, 16, 8, "linear"),
-        new TinySpec("phi3", "phi3", 2, 16, 12, 0, "none"),
-        new TinySpec("phi3", "phi3-longrope", 2, 16, 12, 0, "longrope"),
+        new TinySpec("phi3", "phi3", 2, 8, 6, 0, "none"),
+        new TinySpec("phi3", "phi3-longrope", 2, 8, 6, 0, "longrope"),
         new TinySpec("gpt2", "gpt2", 2, 8, 0, 0, "none"));
   }
 

@@ -7,6 +7,7 @@ import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.matmul.BandedPlan;
 import io.attention4j.kernels.cpu.matmul.Bands;
 import io.attention4j.kernels.cpu.rows.HostMemory;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -27,6 +28,9 @@ final class SimdMatmulPlan extends BandedPlan {
    */
   private static final int BAND_ROWS = 8 * TILE_ROWS;
 
+  /** Rows of x up to which products for each from packed weights beat a register tile. */
+  private static final int PACKED_DIRECT_ROWS = 8;
+
   /** Columns decoded at a time; a multiple of every block size. */
   private static final int DEPTH = 256;
 
@@ -41,6 +45,9 @@ final class SimdMatmulPlan extends BandedPlan {
 
   private final MatmulScratch scratch;
   private final WeightRows[] formats;
+  private final PackedWeight[] packedWeights;
+  private final Arena arena = Arena.ofShared();
+  private final boolean quantizes;
   private final int directRows;
   private final Bands directBands;
   private final Bands tileBands;
@@ -53,11 +60,19 @@ final class SimdMatmulPlan extends BandedPlan {
     super(weights, biases, workers, scratch);
     this.scratch = scratch;
     formats = weights.stream().map(w -> WeightRows.of(w.dtype())).toArray(WeightRows[]::new);
-    int most = Integer.MAX_VALUE;
-    for (WeightRows format : formats) {
-      most = Math.min(most, format.directRows());
+    packedWeights = new PackedWeight[weights.size()];
+    int most = PACKED_DIRECT_ROWS;
+    boolean codes = false;
+    for (int i = 0; i < weights.size(); i++) {
+      packedWeights[i] = PackedWeight.of(weights.get(i), arena, workers);
+      if (packedWeights[i] == null) {
+        most = Math.min(most, formats[i].directRows());
+      } else {
+        codes |= packedWeights[i].layout().quantizes();
+      }
     }
     directRows = most;
+    quantizes = codes;
     directBands = Bands.of(weights, SimdMatmulPlan::directBandRows);
     tileBands = Bands.of(weights, SimdMatmulPlan::tileBandRows);
   }
@@ -66,7 +81,8 @@ final class SimdMatmulPlan extends BandedPlan {
     long rowBytes = Math.max(1, weight.dtype().bytes(weight.stride(0)));
     long rows = Math.clamp(DIRECT_BAND_BYTES / rowBytes, 1, 256);
     // Small weights still give several bands.
-    return (int) Math.clamp(weight.extent(0) / 16, 1, rows);
+    long few = Math.clamp(weight.extent(0) / 16, 1, rows);
+    return (int) Math.ceilDiv(few, RowGroups.ROWS) * RowGroups.ROWS;
   }
 
   private static int tileBandRows(Tensor weight) {
@@ -79,8 +95,8 @@ final class SimdMatmulPlan extends BandedPlan {
       step = Step.DIRECT;
       firstRow = 0;
       rows = allRows;
-      scratch.activations().load(x, 0, rows, inFeatures());
-      scratch.reserve(inFeatures(), 256);
+      scratch.activations().load(x, 0, rows, inFeatures(), quantizes);
+      scratch.reserve(inFeatures(), 256 + RowGroups.ROWS);
       forAll(directBands.count());
       return;
     }
@@ -118,8 +134,18 @@ final class SimdMatmulPlan extends BandedPlan {
     long rowBytes = weight.dtype().bytes(weight.stride(0));
     float[] sums = scratch.sums(worker);
     float[] decoded = scratch.decoded(worker);
+    PackedWeight packed = packedWeights[index];
     for (int r = 0; r < rows; r++) {
-      formats[index].dots(memory, at, rowBytes, count, scratch.activations(), r, sums, 0, decoded);
+      if (packed == null) {
+        formats[index].dots(
+            memory, at, rowBytes, count, scratch.activations(), r, sums, 0, decoded);
+      } else {
+        long groupAt = first / RowGroups.ROWS * packed.groupBytes();
+        for (int done = 0; done < count; done += RowGroups.ROWS) {
+          packed.layout().dots(packed.memory(), groupAt, scratch.activations(), r, sums, done);
+          groupAt += packed.groupBytes();
+        }
+      }
       store(index, r, first, count, sums, 0, 1);
     }
   }
@@ -184,5 +210,10 @@ final class SimdMatmulPlan extends BandedPlan {
     for (int lane = 0; lane < width; lane += LANES) {
       MatmulTile1.multiply(w, wAt, DEPTH, x, xAt + lane, width, depth, c, cAt + lane, width, add);
     }
+  }
+
+  @Override
+  public void close() {
+    arena.close();
   }
 }

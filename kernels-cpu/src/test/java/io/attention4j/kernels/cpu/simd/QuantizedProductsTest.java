@@ -1,0 +1,157 @@
+package io.attention4j.kernels.cpu.simd;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.attention4j.engine.spi.Device;
+import io.attention4j.engine.spi.DeviceOptions;
+import io.attention4j.engine.spi.MatmulKernel;
+import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.tensor.RowCodec;
+import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.kernels.cpu.SimdProvider;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Products with 8-bit codes of x: exact but for f32 rounding, given the codes. */
+@EnabledIf("io.attention4j.kernels.cpu.simd.VectorWidths#available")
+class QuantizedProductsTest {
+  private static final int BLOCK = 32;
+
+  @ParameterizedTest
+  @CsvSource({
+    "Q8_0, 1, 32, 1",
+    "Q8_0, 63, 512, 1",
+    "Q8_0, 100, 96, 3",
+    "Q4_0, 1, 32, 1",
+    "Q4_0, 63, 512, 1",
+    "Q4_0, 100, 96, 3",
+    "Q4_0, 100, 96, 33",
+    "Q4_0, 5, 544, 7",
+    "Q4_K, 1, 256, 1",
+    "Q4_K, 63, 768, 2",
+    "Q4_K, 100, 512, 33",
+    "Q4_K, 5, 256, 7"
+  })
+  void matchesRoundedInputs(DType type, int out, int in, int rows) {
+    SplittableRandom random = new SplittableRandom(31L * in + out);
+    float[] w = floats(random, out * in);
+    float[] x = floats(random, rows * in);
+    // One block of x is zero, one has an outlier.
+    for (int i = 0; i < BLOCK && in > 2 * BLOCK; i++) {
+      x[i] = 0;
+    }
+    x[in - 1] = 40;
+    float[] y = product(type, w, x, out, in, rows);
+    for (int r = 0; r < rows; r++) {
+      for (int o = 0; o < out; o++) {
+        double rounded = 0;
+        double exact = 0;
+        double magnitude = 0;
+        double halfSteps = 0;
+        for (int k = 0; k < in; k++) {
+          double weight = w[o * in + k];
+          float value = x[r * in + k];
+          float largest = largest(x, r * in + k / BLOCK * BLOCK);
+          double code = largest > 0 ? Math.rint(value * (127 / largest)) : 0;
+          rounded += weight * code * (largest / 127);
+          exact += weight * value;
+          magnitude += Math.abs(weight * value);
+          halfSteps += Math.abs(weight) * largest / 254;
+        }
+        double actual = y[r * out + o];
+        double sums = magnitude * 0x1p-24 * (16 + in / 8.0) + 1e-9;
+        boolean close = Math.abs(actual - rounded) <= 8 * sums;
+        // Many rows may take the f32 path, which does not round x.
+        boolean f32 = rows > 8 && Math.abs(actual - exact) <= 8 * sums;
+        assertTrue(close || f32, type + " [" + r + ", " + o + "] " + actual + " for " + rounded);
+        assertTrue(Math.abs(actual - exact) <= 1.001 * halfSteps + 8 * sums);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"Q8_0", "Q4_0", "Q4_K", "F16", "BF16", "F32"})
+  void keepsNonFiniteInputsVisible(DType type) {
+    SplittableRandom random = new SplittableRandom(5);
+    float[] w = floats(random, 40 * 256);
+    float[] x = floats(random, 256);
+    for (float special : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+      x[77] = special;
+      for (float value : product(type, w, x, 40, 256, 1)) {
+        assertFalse(Float.isFinite(value), type + " hides " + special);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"Q8_0", "Q4_0", "Q4_K", "F16"})
+  void keepsInfiniteWeightsVisible(DType type) {
+    try (Device device = new SimdProvider().open(new DeviceOptions(1));
+        Device.TensorArena arena = device.newArena()) {
+      Tensor weight = arena.allocate(type, 40, 256);
+      // Both an F16 element and the scale d of every block format but Q6_K stand at byte 0 of a
+      // row; the code after it is not zero.
+      weight.segment().set(Tensor.SHORT, 3 * type.bytes(256), (short) 0x7c00);
+      weight.segment().set(Tensor.SHORT, 3 * type.bytes(256) + 4, (short) 0x1111);
+      Tensor x = Tensor.ofFloats(java.lang.foreign.Arena.ofAuto(), ones(256), 1, 256);
+      Tensor y = arena.allocate(DType.F32, 1, 40);
+      try (MatmulKernel.MatmulPlan plan = kernel(device).plan(List.of(weight), null)) {
+        plan.run(x, 1, new Tensor[] {y}, false);
+      }
+      assertFalse(Float.isFinite(y.get(0, 3)));
+      assertEquals(0, y.get(0, 4));
+    }
+  }
+
+  private static float[] ones(int count) {
+    float[] values = new float[count];
+    java.util.Arrays.fill(values, 1);
+    return values;
+  }
+
+  private static float[] floats(SplittableRandom random, int count) {
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = (float) random.nextDouble(-1, 1);
+    }
+    return values;
+  }
+
+  private static float largest(float[] x, int block) {
+    float largest = 0;
+    for (int i = block; i < block + BLOCK; i++) {
+      largest = Math.max(largest, Math.abs(x[i]));
+    }
+    return largest;
+  }
+
+  private static MatmulKernel kernel(Device device) {
+    return device.kernel(MatmulKernel.class).orElseThrow();
+  }
+
+  /** x W^T on two threads; w is replaced by what its type stores. */
+  private static float[] product(DType type, float[] w, float[] x, int out, int in, int rows) {
+    try (Device device = new SimdProvider().open(new DeviceOptions(2));
+        Device.TensorArena arena = device.newArena()) {
+      Tensor weight = arena.allocate(type, out, in);
+      RowCodec codec = RowCodec.of(type);
+      codec.encode(w, 0, weight.segment(), 0, w.length);
+      codec.decode(weight.segment(), 0, w, 0, w.length);
+      Tensor input = arena.allocate(DType.F32, rows, in);
+      for (int i = 0; i < x.length; i++) {
+        input.segment().setAtIndex(Tensor.FLOAT, i, x[i]);
+      }
+      Tensor output = arena.allocate(DType.F32, rows, out);
+      try (MatmulKernel.MatmulPlan plan = kernel(device).plan(List.of(weight), null)) {
+        plan.run(input, rows, new Tensor[] {output}, false);
+      }
+      return output.toFloats();
+    }
+  }
+}
