@@ -1,5 +1,8 @@
 package io.attention4j.cli;
 
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -28,20 +31,12 @@ import picocli.CommandLine.Spec;
       "  2:wrong usage: an unknown option or name, a value out of range",
       "130:interrupted",
       "141:the reader of stdout went away"
-    },
-    subcommands = {
-      GenerateCommand.class,
-      ChatCommand.class,
-      BenchCommand.class,
-      PerplexityCommand.class,
-      InspectCommand.class,
-      TokenizeCommand.class,
-      QuantizeCommand.class,
-      DoctorCommand.class,
-      ConformanceCommand.class
     })
 public final class Main implements Runnable {
   static final int HELP_WIDTH = 100;
+
+  /** In the order of {@code --help}. */
+  private static final Map<String, Supplier<Object>> COMMANDS = commands();
 
   @Spec private CommandSpec spec;
 
@@ -54,7 +49,7 @@ public final class Main implements Runnable {
   /** Runs the command and ends the JVM with its exit status, which {@code --help} lists. */
   public static void main(String[] args) {
     StandardError.attach();
-    System.exit(run(commandLine().setOut(StandardOutput.writer()), args));
+    System.exit(run(commandLine(args).setOut(StandardOutput.writer()), args));
   }
 
   /** Runs the command; whatever is thrown ends as a sentence and a status. */
@@ -68,9 +63,32 @@ public final class Main implements Runnable {
     }
   }
 
-  static CommandLine commandLine() {
+  private static Map<String, Supplier<Object>> commands() {
+    Map<String, Supplier<Object>> commands = new LinkedHashMap<>();
+    commands.put("generate", GenerateCommand::new);
+    commands.put("chat", ChatCommand::new);
+    commands.put("bench", BenchCommand::new);
+    commands.put("perplexity", PerplexityCommand::new);
+    commands.put("inspect", InspectCommand::new);
+    commands.put("tokenize", TokenizeCommand::new);
+    commands.put("quantize", QuantizeCommand::new);
+    commands.put("doctor", DoctorCommand::new);
+    commands.put("conformance", ConformanceCommand::new);
+    return commands;
+  }
+
+  /**
+   * The command line for these arguments. If they begin with a command, it knows that one alone:
+   * reading the annotations of all others would delay the first token by a tenth of a second.
+   */
+  static CommandLine commandLine(String... args) {
     Main main = new Main();
     CommandLine line = new CommandLine(main);
+    if (args.length > 0 && COMMANDS.containsKey(args[0])) {
+      line.addSubcommand(COMMANDS.get(args[0]).get());
+    } else {
+      COMMANDS.values().forEach(command -> line.addSubcommand(command.get()));
+    }
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setExecutionStrategy(
         parsed -> {
@@ -84,7 +102,7 @@ public final class Main implements Runnable {
         });
     line.setExecutionExceptionHandler(
         (exception, command, parsed) -> Errors.report(exception, command, main.debug));
-    line.setParameterExceptionHandler((exception, args) -> Errors.reportUsage(exception));
+    line.setParameterExceptionHandler((exception, _) -> Errors.reportUsage(exception));
     return line;
   }
 

@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +30,8 @@ record Run(int status, String out, String err) {
     try {
       int status =
           Main.run(
-              Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err)), args);
+              Main.commandLine(args).setOut(new PrintWriter(out)).setErr(new PrintWriter(err)),
+              args);
       return new Run(status, out.toString(), err.toString());
     } finally {
       System.setIn(before);
@@ -52,7 +54,7 @@ record Run(int status, String out, String err) {
             .start();
     process.getOutputStream().close();
     String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    return new Run(exit(process), out, java.nio.file.Files.readString(err));
+    return new Run(exit(process), out, Files.readString(err));
   }
 
   static List<String> command(String... args) {
