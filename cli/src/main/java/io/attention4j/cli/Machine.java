@@ -8,12 +8,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Where this process runs, in words. */
-final class Machine {
+public final class Machine {
   private static final Path CPUINFO = Path.of("/proc/cpuinfo");
 
   private Machine() {}
 
-  static String jdk() {
+  /** Version, name and vendor of the JVM. */
+  public static String jdk() {
     return Runtime.version()
         + ", "
         + System.getProperty("java.vm.name")
@@ -21,12 +22,13 @@ final class Machine {
         + System.getProperty("java.vendor");
   }
 
-  static String system() {
+  /** Operating system and architecture. */
+  public static String system() {
     return System.getProperty("os.name") + " " + System.getProperty("os.arch");
   }
 
   /** Processors, and their name where the system tells it. */
-  static String processors() {
+  public static String processors() {
     return Runtime.getRuntime().availableProcessors()
         + " logical, "
         + Processors.physical()
@@ -34,7 +36,8 @@ final class Machine {
         + processorName();
   }
 
-  static long memoryBytes() {
+  /** Memory of the machine or container in bytes. */
+  public static long memoryBytes() {
     return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
         .getTotalMemorySize();
   }

@@ -13,7 +13,7 @@ import io.attention4j.llm.architecture.ModelConfig;
  * key that the token sees. Norms, rotations and activations are left out. An operator that looks at
  * fewer keys does less.
  */
-final class Work {
+public final class Work {
   private final ModelConfig config;
   private final long weightBytes;
   private final double kvBytesPerTokenAndLayer;
@@ -23,7 +23,7 @@ final class Work {
    *
    * @param kv an estimate whose context is so long that a last page half full does not matter
    */
-  Work(ModelInfo info, MemoryEstimate kv) {
+  public Work(ModelInfo info, MemoryEstimate kv) {
     config = info.config();
     weightBytes = info.weightBytesPerToken();
     kvBytesPerTokenAndLayer =
@@ -31,12 +31,12 @@ final class Work {
   }
 
   /** Bytes of a forward pass over {@code count} tokens behind {@code depth} others. */
-  double passBytes(int depth, int count) {
+  public double passBytes(int depth, int count) {
     return weightBytes + kvBytesPerTokenAndLayer * keys(depth + count, count);
   }
 
   /** Operations of a forward pass over {@code count} tokens that gives logits for the last. */
-  double passOperations(int depth, int count) {
+  public double passOperations(int depth, int count) {
     ModelConfig.Sizes sizes = config.sizes();
     double modelDim = sizes.modelDim();
     double attentionWeights =

@@ -9,9 +9,8 @@ public interface AttentionPeer {
    * @param length rows and keys
    * @param headDim elements of a head
    * @param causal whether a row sees earlier keys only
-   * @param threads compute threads
    */
-  record Task(int heads, int length, int headDim, boolean causal, int threads) {}
+  record Task(int heads, int length, int headDim, boolean causal) {}
 
   /** A task with its inputs. */
   interface Run extends AutoCloseable {

@@ -1,6 +1,7 @@
 package io.attention4j.benchmarks.report;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,7 +30,7 @@ public final class BarChart {
   public void add(String label, Map<String, Double> values) {
     for (String name : values.keySet()) {
       series.computeIfAbsent(
-          name, _ -> new ArrayList<>(java.util.Collections.nCopies(labels.size(), null)));
+          name, _ -> new ArrayList<>(Collections.nCopies(labels.size(), null)));
     }
     labels.add(label);
     series.forEach((name, bars) -> bars.add(values.get(name)));

@@ -1,7 +1,6 @@
 package io.attention4j.benchmarks.peers;
 
 import ai.djl.engine.Engine;
-import io.attention4j.benchmarks.peer.AttentionPeer;
 import io.attention4j.benchmarks.peer.PeerLibrary;
 import java.util.List;
 
@@ -13,12 +12,12 @@ public final class LibTorch implements PeerLibrary {
   public LibTorch() {}
 
   @Override
-  public String version() {
-    return "libtorch " + Engine.getEngine(ENGINE).getVersion();
-  }
-
-  @Override
-  public List<AttentionPeer> attention() {
-    return List.of(new LibTorchAttention());
+  public Peer start(int threads) {
+    // The engine reads this once, when it starts.
+    System.setProperty("ai.djl.pytorch.num_threads", Integer.toString(threads));
+    System.setProperty("ai.djl.pytorch.num_interop_threads", "1");
+    System.setProperty("ai.djl.offline", "true"); // all it needs is on the class path
+    return new Peer(
+        "libtorch " + Engine.getEngine(ENGINE).getVersion(), List.of(new LibTorchAttention()));
   }
 }

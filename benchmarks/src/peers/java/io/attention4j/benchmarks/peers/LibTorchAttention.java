@@ -16,8 +16,6 @@ import java.io.IOException;
 
 /** {@code torch.scaled_dot_product_attention}. */
 final class LibTorchAttention implements AttentionPeer {
-  private static final String THREADS_PROPERTY = "ai.djl.pytorch.num_threads";
-
   @Override
   public String name() {
     return "libtorch SDPA";
@@ -25,14 +23,6 @@ final class LibTorchAttention implements AttentionPeer {
 
   @Override
   public Run open(Task task, float[] q, float[] k, float[] v) {
-    // The engine reads the property once, so all tasks of a JVM must agree.
-    String threads = Integer.toString(task.threads());
-    String before = System.getProperty(THREADS_PROPERTY);
-    if (before != null && !before.equals(threads)) {
-      throw new IllegalStateException(
-          "libtorch runs with " + before + " threads in this JVM, not " + threads);
-    }
-    System.setProperty(THREADS_PROPERTY, threads);
     try {
       return new TorchRun(task, q, k, v);
     } catch (IOException | MalformedModelException e) {

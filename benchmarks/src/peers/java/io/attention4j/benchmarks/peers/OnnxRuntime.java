@@ -1,8 +1,7 @@
 package io.attention4j.benchmarks.peers;
 
 import ai.onnxruntime.OrtEnvironment;
-import io.attention4j.benchmarks.peer.AttentionPeer;
-import io.attention4j.benchmarks.peer.OnnxAttentionModel;
+import io.attention4j.benchmarks.peer.OnnxAttentionModel.Operator;
 import io.attention4j.benchmarks.peer.PeerLibrary;
 import java.util.List;
 
@@ -12,15 +11,12 @@ public final class OnnxRuntime implements PeerLibrary {
   public OnnxRuntime() {}
 
   @Override
-  public String version() {
-    return "ONNX Runtime " + OrtEnvironment.getEnvironment().getVersion();
-  }
-
-  @Override
-  public List<AttentionPeer> attention() {
-    return List.of(
-        new OnnxRuntimeAttention(
-            "ORT MultiHeadAttention", OnnxAttentionModel.Operator.MULTI_HEAD_ATTENTION),
-        new OnnxRuntimeAttention("ORT Attention-23", OnnxAttentionModel.Operator.ATTENTION_23));
+  public Peer start(int threads) {
+    return new Peer(
+        "ONNX Runtime " + OrtEnvironment.getEnvironment().getVersion(),
+        List.of(
+            new OnnxRuntimeAttention(
+                "ORT MultiHeadAttention", Operator.MULTI_HEAD_ATTENTION, threads),
+            new OnnxRuntimeAttention("ORT Attention-23", Operator.ATTENTION_23, threads)));
   }
 }

@@ -15,10 +15,12 @@ import java.util.Map;
 final class OnnxRuntimeAttention implements AttentionPeer {
   private final String name;
   private final OnnxAttentionModel.Operator operator;
+  private final int threads;
 
-  OnnxRuntimeAttention(String name, OnnxAttentionModel.Operator operator) {
+  OnnxRuntimeAttention(String name, OnnxAttentionModel.Operator operator, int threads) {
     this.name = name;
     this.operator = operator;
+    this.threads = threads;
   }
 
   @Override
@@ -29,7 +31,7 @@ final class OnnxRuntimeAttention implements AttentionPeer {
   @Override
   public Run open(Task task, float[] q, float[] k, float[] v) {
     try {
-      return new OnnxRun(operator, task, q, k, v);
+      return new OnnxRun(operator, threads, task, q, k, v);
     } catch (OrtException e) {
       throw new IllegalStateException(name + " refuses " + task + ": " + e.getMessage(), e);
     }
@@ -44,13 +46,19 @@ final class OnnxRuntimeAttention implements AttentionPeer {
     private final FloatBuffer result;
     private final OnnxTensor output;
 
-    OnnxRun(OnnxAttentionModel.Operator operator, Task task, float[] q, float[] k, float[] v)
+    OnnxRun(
+        OnnxAttentionModel.Operator operator,
+        int threads,
+        Task task,
+        float[] q,
+        float[] k,
+        float[] v)
         throws OrtException {
       this.task = task;
       headsInside = operator == OnnxAttentionModel.Operator.MULTI_HEAD_ATTENTION;
       OrtEnvironment environment = OrtEnvironment.getEnvironment();
       options = new OrtSession.SessionOptions();
-      options.setIntraOpNumThreads(task.threads());
+      options.setIntraOpNumThreads(threads);
       options.setInterOpNumThreads(1);
       session =
           environment.createSession(
@@ -94,7 +102,7 @@ final class OnnxRuntimeAttention implements AttentionPeer {
 
     @Override
     public void run() {
-      try (OrtSession.Result ignored = session.run(inputs, Map.of("y", output))) {
+      try (OrtSession.Result _ = session.run(inputs, Map.of("y", output))) {
         // The result is in the pinned output.
       } catch (OrtException e) {
         throw new IllegalStateException(e);
