@@ -87,9 +87,7 @@ final class AttentionCommand implements Callable<Integer> {
     int sparse = sparseLength != 0 ? sparseLength : options.quick() ? 4096 : 32768;
     AttentionSuite suite =
         new AttentionSuite(
-            sections == null
-                ? EnumSet.allOf(AttentionSuite.Part.class)
-                : EnumSet.copyOf(sections),
+            sections == null ? EnumSet.allOf(AttentionSuite.Part.class) : EnumSet.copyOf(sections),
             new AttentionSuite.Sizes(
                 heads, dims, tokens, sparseHeads, sparse, sparsities, decodeKeys));
     try (KernelSelector kernels = options.openKernels()) {

@@ -110,8 +110,7 @@ final class DecodeCommand implements Callable<Integer> {
   private List<DecodeSuite.Model> modelFiles() throws IOException {
     List<DecodeSuite.Model> found = new ArrayList<>();
     if (files != null) {
-      files.forEach(
-          file -> found.add(new DecodeSuite.Model(file.getFileName().toString(), file)));
+      files.forEach(file -> found.add(new DecodeSuite.Model(file.getFileName().toString(), file)));
     } else {
       Path folder = models != null ? models : folder("models");
       for (DType type : types) {

@@ -32,8 +32,7 @@ final class PeerContender implements Contender, AutoCloseable {
   static PeerContender open(AttentionPeer peer, AttentionProblem ours, Bench bench) {
     AttentionCase kind = ours.kind();
     AttentionPeer.Task task =
-        new AttentionPeer.Task(
-            kind.queryHeads(), kind.rows(), kind.headDim(), kind.causal());
+        new AttentionPeer.Task(kind.queryHeads(), kind.rows(), kind.headDim(), kind.causal());
     AttentionPeer.Run run =
         peer.open(task, ours.queriesByHead(), ours.keysByHead(), ours.valuesByHead());
     boolean agrees = false;

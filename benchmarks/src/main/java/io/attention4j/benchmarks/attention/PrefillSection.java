@@ -51,8 +51,7 @@ final class PrefillSection implements Section {
       columns.add(Column.of("best peer"));
       columns.add(new Column("ours / best peer", 2));
     }
-    Table table =
-        new Table("prefill", "Prefill, softmax, F32, " + heads + " heads", columns);
+    Table table = new Table("prefill", "Prefill, softmax, F32, " + heads + " heads", columns);
     table.note(
         "GFLOP/s counts 4 H N^2 D operations, half of it with the causal mask; the best peer is the"
             + " one with the least median time.");

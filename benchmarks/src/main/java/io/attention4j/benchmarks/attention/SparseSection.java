@@ -71,8 +71,7 @@ final class SparseSection implements Section {
       List<Contender> sides = new ArrayList<>();
       for (AttentionProblem problem : problems) {
         sides.add(
-            new TimedLoop(
-                "sparsity " + problem.kind().sparsity(), bench.sample(), problem::run));
+            new TimedLoop("sparsity " + problem.kind().sparsity(), bench.sample(), problem::run));
       }
       Measured measured =
           bench

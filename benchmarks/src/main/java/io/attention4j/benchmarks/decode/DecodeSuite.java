@@ -45,7 +45,10 @@ public final class DecodeSuite {
       depths = List.copyOf(depths);
       if (newTokens < 1 || promptTokens < 0) {
         throw new IllegalArgumentException(
-            "new tokens " + newTokens + " and prompt tokens " + promptTokens
+            "new tokens "
+                + newTokens
+                + " and prompt tokens "
+                + promptTokens
                 + " must be at least 1 and 0");
       }
       for (int i = 0; i < depths.size(); i++) {
@@ -193,9 +196,7 @@ public final class DecodeSuite {
       sides.add(side(engine.name(), () -> engine.prefillSeconds(tokens)));
     }
     Measured measured =
-        bench
-            .rounds()
-            .measure(sides, List.of(new Probes(bench.kernels()).fmaPeak(bench.probe())));
+        bench.rounds().measure(sides, List.of(new Probes(bench.kernels()).fmaPeak(bench.probe())));
     double flops = work.passOperations(0, tokens);
     tables.addPrefill(
         new DecodeTables.Prefilled(

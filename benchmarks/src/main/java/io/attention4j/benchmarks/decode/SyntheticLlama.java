@@ -82,9 +82,7 @@ final class SyntheticLlama {
         .uint32("llama.vocab_size", sizes.vocabulary());
   }
 
-  /**
-   * Bytes, then strings of two letters (each with a merge) and of three, then special tokens.
-   */
+  /** Bytes, then strings of two letters (each with a merge) and of three, then special tokens. */
   private static void addVocabulary(GgufWriter writer, int size) {
     int letters = LETTERS.length();
     int plain = size - SPECIAL_TOKENS;

@@ -29,8 +29,7 @@ public final class BarChart {
   /** Adds a group of bars, one for each series that has a value here; a null leaves a gap. */
   public void add(String label, Map<String, Double> values) {
     for (String name : values.keySet()) {
-      series.computeIfAbsent(
-          name, _ -> new ArrayList<>(Collections.nCopies(labels.size(), null)));
+      series.computeIfAbsent(name, _ -> new ArrayList<>(Collections.nCopies(labels.size(), null)));
     }
     labels.add(label);
     series.forEach((name, bars) -> bars.add(values.get(name)));
