@@ -43,11 +43,33 @@ final class TokenizeCommand implements Callable<Integer> {
         out.println(new ObjectMapper().writeValueAsString(tokens));
       } else {
         for (int token : tokens) {
-          out.println(token + "\t" + tokenizer.piece(token).replace("\n", "\\n"));
+          out.println(token + "\t" + printable(tokenizer.piece(token)));
         }
       }
     }
     out.flush();
     return 0;
+  }
+
+  /** One line per token, and nothing that a terminal would obey. */
+  private static String printable(String piece) {
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < piece.length(); i++) {
+      char c = piece.charAt(i);
+      switch (c) {
+        case '\n' -> text.append("\\n");
+        case '\r' -> text.append("\\r");
+        case '\t' -> text.append("\\t");
+        case '\\' -> text.append("\\\\");
+        default -> {
+          if (Character.isISOControl(c)) {
+            text.append(String.format("\\u%04x", (int) c));
+          } else {
+            text.append(c);
+          }
+        }
+      }
+    }
+    return text.toString();
   }
 }
