@@ -3,6 +3,7 @@ package io.attention4j.engine.runtime;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -21,28 +22,24 @@ public final class WorkerPool implements Parallel {
   private static final int SPINS_BEFORE_PARK = 1_000;
 
   private static final VarHandle PARKED = MethodHandles.arrayElementVarHandle(boolean[].class);
-  private static final VarHandle GENERATION;
-
-  static {
-    try {
-      GENERATION = MethodHandles.lookup().findVarHandle(WorkerPool.class, "generation", int.class);
-    } catch (ReflectiveOperationException e) {
-      throw new ExceptionInInitializerError(e);
-    }
-  }
 
   private final Thread[] workers;
   private final boolean[] parked;
   private final ReentrantLock turn = new ReentrantLock(true);
-  private final AtomicInteger next = new AtomicInteger();
-  private final AtomicInteger running = new AtomicInteger();
-  private final AtomicReference<Throwable> failure = new AtomicReference<>();
-  private Body body;
-  private int pieces;
-  private volatile boolean closed;
 
-  @SuppressWarnings("unused") // through GENERATION
-  private int generation;
+  /** Number of the run in the high half, its next piece in the low half. */
+  private final AtomicLong tickets = new AtomicLong();
+
+  /** Work of the runs with even and odd numbers. */
+  private final Body[] bodies = new Body[2];
+
+  private final int[] counts = new int[2];
+
+  /** Pieces of the run that are done. */
+  private final AtomicInteger done = new AtomicInteger();
+
+  private final AtomicReference<Throwable> failure = new AtomicReference<>();
+  private volatile boolean closed;
 
   /**
    * Starts {@code threads - 1} daemon threads; the caller of {@link #run} is the other one.
@@ -81,25 +78,25 @@ public final class WorkerPool implements Parallel {
         }
         return;
       }
-      body = work;
-      pieces = count;
-      next.setPlain(0);
-      running.setPlain(workers.length);
-      GENERATION.setVolatile(this, generation + 1);
+      int run = run(tickets.getPlain()) + 1;
+      bodies[run & 1] = work;
+      counts[run & 1] = count;
+      done.setPlain(0);
+      tickets.set(firstTicket(run));
       for (int i = 0; i < workers.length; i++) {
         if (isParked(i)) {
           LockSupport.unpark(workers[i]);
         }
       }
-      drain(0);
-      for (int spins = 0; running.getAcquire() != 0; spins++) {
+      drain(run, 0);
+      for (int spins = 0; done.getAcquire() != count; spins++) {
         if (spins < SPINS_BEFORE_PARK) {
           Thread.onSpinWait();
         } else {
           Thread.yield();
         }
       }
-      body = null;
+      bodies[run & 1] = null; // what the body refers to must not live on in an idle pool
       Throwable thrown = failure.getAndSet(null);
       if (thrown != null) {
         throw sneaky(thrown);
@@ -109,12 +106,20 @@ public final class WorkerPool implements Parallel {
     }
   }
 
+  private static int run(long ticket) {
+    return (int) (ticket >>> Integer.SIZE);
+  }
+
+  private static long firstTicket(int run) {
+    return (long) run << Integer.SIZE;
+  }
+
   private void work(int worker) {
     int seen = 0;
     while (true) {
       int spins = 0;
       int current;
-      while ((current = (int) GENERATION.getVolatile(this)) == seen) {
+      while ((current = run(tickets.get())) == seen) {
         if (closed) {
           return;
         }
@@ -125,14 +130,13 @@ public final class WorkerPool implements Parallel {
         }
       }
       seen = current;
-      drain(worker + 1);
-      running.getAndDecrement();
+      drain(current, worker + 1);
     }
   }
 
   private void parkUntilNext(int worker, int seen) {
     PARKED.setVolatile(parked, worker, true);
-    if ((int) GENERATION.getVolatile(this) == seen && !closed) {
+    if (run(tickets.get()) == seen && !closed) {
       LockSupport.park(this);
     }
     PARKED.setVolatile(parked, worker, false);
@@ -142,18 +146,26 @@ public final class WorkerPool implements Parallel {
     return (boolean) PARKED.getVolatile(parked, worker);
   }
 
-  private void drain(int worker) {
-    Body work = body;
-    int count = pieces;
-    try {
-      int index;
-      while ((index = next.getAndIncrement()) < count) {
-        work.run(index, worker);
+  /**
+   * Takes pieces of a run until there are none. A worker that comes so late that the run is over
+   * finds another run on the ticket and leaves: its slot of {@link #bodies} is written again only
+   * after that.
+   */
+  private void drain(int run, int worker) {
+    Body work = bodies[run & 1];
+    int count = counts[run & 1];
+    long ticket;
+    while (run(ticket = tickets.get()) == run && (int) ticket < count) {
+      if (!tickets.weakCompareAndSetVolatile(ticket, ticket + 1)) {
+        continue;
       }
-    } catch (Throwable e) {
-      // The caller rethrows it; the other threads stop at the next piece.
-      failure.compareAndSet(null, e);
-      next.set(count);
+      try {
+        work.run((int) ticket, worker);
+      } catch (Throwable e) {
+        failure.compareAndSet(null, e); // the caller rethrows it
+      } finally {
+        done.getAndIncrement();
+      }
     }
   }
 
