@@ -81,7 +81,7 @@ prepare() {
   if is_stale; then
     rm -rf "$target/lib" "$target"/launcher*
     : >"$stamp.new"
-    (cd "$root" && JAVA_HOME="$jdk" exec ./mvnw -B -ntp -Dmaven.test.skip=true -pl "$module" -am package) ||
+    (cd "$root" && JAVA_HOME="$jdk" exec ./mvnw -B -ntp -Dquick -Dmaven.test.skip=true -pl "$module" -am package) ||
       return 1
     mv "$stamp.new" "$stamp"
   fi
@@ -104,6 +104,10 @@ launch() {
     build
   fi
   [[ ! -s $archive || ! -r $archive ]] || options+=(-XX:SharedArchiveFile="$archive")
+  # Without a locale the JVM would read arguments and write text as ASCII.
+  case "${LC_ALL:-${LC_CTYPE:-${LANG:-C}}}" in C | POSIX) export LC_ALL=C.UTF-8 ;; esac
+  # The program's stderr may be a terminal although descriptor 2 is about to be a pipe.
+  [[ ! -t 2 ]] || options+=(-Dattention4j.stderr.terminal=true)
   # The JVM announces the incubating vector module on stderr and has no switch against it. So its
   # descriptor 2 goes through a filter for that line, and the program writes to the real one, 3.
   exec "$jdk/bin/java" -Xlog:disable "${options[@]}" \

@@ -1,9 +1,11 @@
 /** The attention4j command. */
 module io.attention4j.cli {
   requires com.fasterxml.jackson.databind;
+  requires io.attention4j.chat;
   requires io.attention4j.demo;
   requires io.attention4j.llm;
   requires info.picocli;
+  requires me.tongfei.progressbar;
   requires java.management;
   requires jdk.management;
 

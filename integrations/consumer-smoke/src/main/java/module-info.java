@@ -1,4 +1,5 @@
 /** An application of Attention4j. */
 module smoke {
+  requires io.attention4j.demo;
   requires io.attention4j.llm;
 }

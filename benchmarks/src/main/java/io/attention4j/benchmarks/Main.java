@@ -1,17 +1,46 @@
 package io.attention4j.benchmarks;
 
 import java.io.IOException;
+import java.io.OutputStreamWriter;
+import java.io.PrintWriter;
+import java.util.Arrays;
+import picocli.CommandLine;
 
-/** Runs JMH over the benchmarks of this module; takes JMH's own options. */
+/**
+ * {@code attention} and {@code decode} print tables of ratios; every other first argument goes to
+ * JMH, which runs the benchmarks of this module.
+ */
 public final class Main {
   private Main() {}
 
   /**
-   * Runs the benchmarks that the arguments select.
+   * Runs what the arguments select and, unless that is JMH, ends the JVM with its status.
    *
    * @throws IOException if JMH cannot read its list of benchmarks or write a report
    */
   public static void main(String[] args) throws IOException {
-    org.openjdk.jmh.Main.main(args);
+    Object command =
+        switch (args.length == 0 ? "" : args[0]) {
+          case "attention" -> new AttentionCommand();
+          case "decode" -> new DecodeCommand();
+          default -> null;
+        };
+    if (command == null) {
+      org.openjdk.jmh.Main.main(args);
+      return;
+    }
+    CommandLine line = new CommandLine(command);
+    line.setCaseInsensitiveEnumValuesAllowed(true);
+    line.setOut(new PrintWriter(new OutputStreamWriter(System.out, System.out.charset())));
+    line.setExecutionExceptionHandler(
+        (exception, _, _) -> {
+          if (exception instanceof IllegalArgumentException || exception instanceof IOException) {
+            System.err.println("attention4j-bench: " + exception.getMessage());
+          } else {
+            exception.printStackTrace();
+          }
+          return 1;
+        });
+    System.exit(line.execute(Arrays.copyOfRange(args, 1, args.length)));
   }
 }

@@ -3,7 +3,6 @@ package io.attention4j.cli;
 import io.attention4j.engine.operator.KvCacheProvider;
 import io.attention4j.engine.operator.Operators;
 import io.attention4j.engine.runtime.KernelSelector;
-import io.attention4j.engine.runtime.Processors;
 import io.attention4j.engine.spi.Availability;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.DeviceOptions;
@@ -24,19 +23,22 @@ import picocli.CommandLine.Spec;
 /** {@code attention4j doctor}: what this machine and JVM offer, and which kernels were chosen. */
 @Command(
     name = "doctor",
-    description = "Reports the JVM, the processors, the kernels found and what the machine allows.",
-    mixinStandardHelpOptions = true)
+    description = "Reports the JVM, the processors, the kernels found and what the machine allows.")
 final class DoctorCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Option(
       names = {"-t", "--threads"},
+      paramLabel = "N",
       defaultValue = "0",
-      description = "Compute threads; 0 = physical cores.")
+      description =
+          "Compute threads; 0 = the physical cores this process may use. Default:"
+              + " ${DEFAULT-VALUE}.")
   private int threads;
 
   @Option(
       names = "--probe-seconds",
+      paramLabel = "SECONDS",
       defaultValue = "1",
       description = "Time for each probe; 0 = none. Default: ${DEFAULT-VALUE}.")
   private double probeSeconds;
@@ -44,32 +46,18 @@ final class DoctorCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     PrintWriter out = spec.commandLine().getOut();
-    Runtime.Version version = Runtime.version();
-    line(
-        out,
-        "JDK",
-        version
-            + ", "
-            + System.getProperty("java.vm.name")
-            + ", "
-            + System.getProperty("java.vendor"));
+    line(out, "JDK", Machine.jdk());
     line(out, "JIT", jit());
     line(
         out,
         "JVM options",
         String.join(" ", ManagementFactory.getRuntimeMXBean().getInputArguments()));
-    line(out, "System", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
-    line(
-        out,
-        "Processors",
-        Runtime.getRuntime().availableProcessors()
-            + " logical, "
-            + Processors.physical()
-            + " physical usable");
+    line(out, "System", Machine.system());
+    line(out, "Processors", Machine.processors());
     line(
         out,
         "Memory",
-        Units.bytes(physicalMemory())
+        Units.bytes(Machine.memoryBytes())
             + ", heap at most "
             + Units.bytes(Runtime.getRuntime().maxMemory()));
     out.println("Kernels, in the order of choice");
@@ -118,12 +106,6 @@ final class DoctorCommand implements Callable<Integer> {
     var compiler = ManagementFactory.getCompilationMXBean();
     String mode = System.getProperty("java.vm.info");
     return compiler == null ? "none, " + mode : compiler.getName() + ", " + mode;
-  }
-
-  private static long physicalMemory() {
-    var system =
-        (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
-    return system.getTotalMemorySize();
   }
 
   private static Set<String> cacheNames() {

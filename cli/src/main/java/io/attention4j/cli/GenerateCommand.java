@@ -7,14 +7,11 @@ import io.attention4j.llm.Generation;
 import io.attention4j.llm.GenerationRequest;
 import io.attention4j.llm.GenerationResult;
 import io.attention4j.llm.LanguageModel;
-import io.attention4j.llm.Piece;
 import io.attention4j.llm.Session;
 import io.attention4j.llm.Timings;
 import io.attention4j.llm.sampling.SamplingOptions;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -30,13 +27,15 @@ import picocli.CommandLine.Spec;
 /** {@code attention4j generate}: continues a prompt; the new text alone goes to stdout. */
 @Command(
     name = "generate",
-    description = "Continues a prompt with a language model.",
-    mixinStandardHelpOptions = true)
+    description = {
+      "Continues a prompt with a language model.",
+      "The new text alone goes to stdout; the prompt is not repeated. Without --prompt and --model"
+          + " the demo model continues a prompt of its own.",
+      ""
+    })
 final class GenerateCommand implements Callable<Integer> {
   /** Version of the fields of {@code --json}; grows when one changes its meaning or goes. */
   private static final int JSON_VERSION = 1;
-
-  private static final int DEFAULT_MAX_TOKENS = 256;
 
   /** Shown with the default prompt, so that a first run is the same everywhere. */
   private static final long DEMO_SEED = 1;
@@ -49,21 +48,26 @@ final class GenerateCommand implements Callable<Integer> {
   private static final class PromptOptions {
     @Option(
         names = {"-p", "--prompt"},
-        description = "The prompt, taken raw; BOS is added as the model file says.")
+        paramLabel = "TEXT",
+        description =
+            "The prompt, taken raw: no chat template. BOS is added as the model file says; an empty"
+                + " one means BOS alone.")
     private String text;
 
     @Option(
         names = "--prompt-file",
         paramLabel = "FILE",
-        description = "A UTF-8 file with the prompt; - for standard input.")
+        description =
+            "A UTF-8 file with the prompt, its last line end included; - for standard" + " input.")
     private Path file;
   }
 
   @Option(
       names = {"-n", "--max-tokens"},
       paramLabel = "TOKENS",
-      description = "Most new tokens; 0 = until the context is full. Default: 256.")
-  private Integer maxTokens;
+      defaultValue = "256",
+      description = "Most new tokens; 0 = until the context is full. Default: ${DEFAULT-VALUE}.")
+  private int maxTokens;
 
   @Option(names = "--stop", paramLabel = "TEXT", description = "End before this text; repeatable.")
   private List<String> stop = List.of();
@@ -71,7 +75,9 @@ final class GenerateCommand implements Callable<Integer> {
   @Option(names = "--ignore-eos", description = "Go on after the end-of-text token.")
   private boolean ignoreEnd;
 
-  @Option(names = "--json", description = "Print one JSON object instead of the text.")
+  @Option(
+      names = "--json",
+      description = "Print one JSON object instead of the text: version 1 of its fields.")
   private boolean json;
 
   @Option(names = "--timings", description = "Print prefill and decode speed to stderr.")
@@ -85,16 +91,16 @@ final class GenerateCommand implements Callable<Integer> {
     GenerationRequest request =
         GenerationRequest.builder()
             .prompt(text)
-            .maxTokens(maxTokens == null ? DEFAULT_MAX_TOKENS : maxTokens)
+            .maxTokens(maxTokens)
             .sampling(options)
             .stopStrings(stop)
             .ignoreEnd(ignoreEnd)
             .build();
     try (LanguageModel loaded = model.load();
         Session session = loaded.newSession()) {
-      Generation generation = session.generate(request);
+      Generation generation = start(session, request);
       PrintWriter out = spec.commandLine().getOut();
-      GenerationResult result = json ? generation.run() : stream(generation, out);
+      GenerationResult result = json ? generation.run() : Pieces.print(generation, out);
       if (json) {
         out.println(toJson(loaded, text, options, result));
       }
@@ -106,19 +112,13 @@ final class GenerateCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static GenerationResult stream(Generation generation, PrintWriter out) {
-    boolean endsLine = true;
-    for (Piece piece : generation) {
-      out.print(piece.text());
-      out.flush();
-      if (!piece.text().isEmpty()) {
-        endsLine = piece.text().endsWith("\n");
-      }
+  /** What is wrong with a prompt here is its text: the options were checked before. */
+  private static Generation start(Session session, GenerationRequest request) {
+    try {
+      return session.generate(request);
+    } catch (IllegalArgumentException e) {
+      throw new BadDataException(e.getMessage(), e);
     }
-    if (!endsLine) {
-      out.println();
-    }
-    return generation.result();
   }
 
   private String promptText() throws IOException {
@@ -132,9 +132,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (prompt.text != null) {
       return prompt.text;
     }
-    return prompt.file.toString().equals("-")
-        ? new String(System.in.readAllBytes(), StandardCharsets.UTF_8)
-        : Files.readString(prompt.file);
+    return TextInput.read(prompt.file);
   }
 
   private void printTimings(Timings timings) {

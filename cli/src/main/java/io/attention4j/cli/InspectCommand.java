@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -20,10 +21,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code attention4j inspect FILE}: what a model file says about itself. */
-@Command(
-    name = "inspect",
-    description = "Prints the metadata and tensors of a model file.",
-    mixinStandardHelpOptions = true)
+@Command(name = "inspect", description = "Prints the metadata and tensors of a model file.")
 final class InspectCommand implements Callable<Integer> {
   private static final int MAX_ELEMENTS = 5;
 
@@ -84,13 +82,21 @@ final class InspectCommand implements Callable<Integer> {
       bytesOfType.merge(tensor.dtype(), tensor.byteSize(), Long::sum);
       if (tensors) {
         out.printf(
+            Locale.ROOT,
             "  %-48s %-6s %-20s %s%n",
-            name, tensor.dtype(), tensor.shape(), Units.bytes(tensor.byteSize()));
+            name,
+            tensor.dtype(),
+            tensor.shape(),
+            Units.bytes(tensor.byteSize()));
       }
     }
     long total = bytesOfType.values().stream().mapToLong(Long::longValue).sum();
     out.printf(
-        "%d tensors, %,d elements, %s:", source.names().size(), elements, Units.bytes(total));
+        Locale.ROOT,
+        "%d tensors, %,d elements, %s:",
+        source.names().size(),
+        elements,
+        Units.bytes(total));
     bytesOfType.forEach((type, bytes) -> out.print(" " + type + " " + Units.bytes(bytes)));
     out.println();
   }

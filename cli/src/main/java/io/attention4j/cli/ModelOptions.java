@@ -3,6 +3,7 @@ package io.attention4j.cli;
 import io.attention4j.demo.DemoModel;
 import io.attention4j.llm.LanguageModel;
 import io.attention4j.llm.LoadOptions;
+import io.attention4j.llm.MemoryEstimate;
 import java.io.IOException;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
@@ -19,38 +20,58 @@ final class ModelOptions {
       names = {"-c", "--context"},
       paramLabel = "TOKENS",
       defaultValue = "0",
-      description = "Context length; 0 = what the model was trained for, at most 4096.")
+      description = {
+        "Longest sequence, prompt and answer together.",
+        "0 = what the model was trained for, at most 4096. Default: ${DEFAULT-VALUE}."
+      })
   private int contextTokens;
 
   @Option(
       names = {"-t", "--threads"},
+      paramLabel = "N",
       defaultValue = "0",
-      description = "Compute threads; 0 = physical cores.")
+      description =
+          "Compute threads; 0 = the physical cores this process may use. Default:"
+              + " ${DEFAULT-VALUE}.")
   private int threads;
 
   @Option(
       names = "--kernels",
+      paramLabel = "PROVIDER",
       defaultValue = "auto",
-      description = "Kernel provider: auto, cpu.simd, cpu.scalar, reference.")
+      description = {
+        "Who computes: a name that doctor lists, such as cpu.simd, cpu.scalar or reference"
+            + " (float64, slow, exact). A name is used or refused, never replaced.",
+        "auto = the best that runs here. Default: ${DEFAULT-VALUE}."
+      })
   private String kernels;
 
   @Option(
       names = "--attention",
+      paramLabel = "SPEC",
       defaultValue = "softmax",
-      description = "Attention operator, NAME[:key=value;...], or per layer 0-3=NAME,4-=NAME.")
+      description = {
+        "Attention operator: NAME or NAME:key=value;key=value. Per layer, with ranges from 0:"
+            + " 0-3=NAME,4-=NAME. Names: see doctor. Default: ${DEFAULT-VALUE}."
+      })
   private String attention;
 
   @Option(
       names = "--kv-cache",
+      paramLabel = "SPEC",
       defaultValue = "paged+f16",
-      description = "KV cache: layout and codec joined by +. Default: ${DEFAULT-VALUE}.")
+      description = {
+        "KV cache: a layout and a codec joined by +, each NAME or NAME:key=value, for example"
+            + " paged:page=64+q8 or contiguous+f32. Names: see doctor. Default: ${DEFAULT-VALUE}."
+      })
   private String kvCache;
 
   @Option(
       names = "--batch",
       paramLabel = "TOKENS",
       defaultValue = "512",
-      description = "Most tokens of one forward pass. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Most tokens of one forward pass, the size of a prompt chunk. Default: ${DEFAULT-VALUE}.")
   private int maxBatchRows;
 
   boolean isDemo() {
@@ -61,21 +82,37 @@ final class ModelOptions {
     return model == null ? DemoModel.file() : model;
   }
 
-  LoadOptions loadOptions() {
+  /** The context asked for; 0 if it is left to the model. */
+  int contextTokens() {
+    return contextTokens;
+  }
+
+  LanguageModel load() throws IOException {
+    return load(contextTokens);
+  }
+
+  /** Loads the model with a context that the command needs. */
+  LanguageModel load(int context) throws IOException {
+    LoadOptions options = options(context);
+    Path path = path();
+    try (Progress _ = Progress.of("loading " + path.getFileName())) {
+      return LanguageModel.load(path, options);
+    }
+  }
+
+  /** Memory with the context that the model's file asks for. */
+  MemoryEstimate estimate() throws IOException {
+    return LanguageModel.estimate(path(), options(0));
+  }
+
+  private LoadOptions options(int context) {
     return LoadOptions.builder()
-        .contextTokens(contextTokens)
+        .contextTokens(context)
         .threads(threads)
         .kernels(kernels)
         .attention(attention)
         .kvCache(kvCache)
         .maxBatchRows(maxBatchRows)
         .build();
-  }
-
-  LanguageModel load() throws IOException {
-    LoadOptions options = loadOptions();
-    try (Progress _ = Progress.of("loading " + path().getFileName())) {
-      return LanguageModel.load(path(), options);
-    }
   }
 }

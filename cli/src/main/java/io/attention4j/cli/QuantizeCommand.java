@@ -13,10 +13,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code attention4j quantize IN OUT TYPE}. */
-@Command(
-    name = "quantize",
-    description = "Writes a GGUF model with its weights in another format.",
-    mixinStandardHelpOptions = true)
+@Command(name = "quantize", description = "Writes a GGUF model with its weights in another format.")
 final class QuantizeCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 

@@ -6,33 +6,53 @@ import picocli.CommandLine.Option;
 
 /** How the next token is chosen. */
 final class SamplingOptionsMixin {
-  @Option(names = "--temperature", description = "0 = greedy. Default: 0.8.")
+  @Option(
+      names = "--temperature",
+      paramLabel = "T",
+      description = "Divides the logits; 0 = greedy, the same for any --threads. Default: 0.8.")
   private Double temperature;
 
-  @Option(names = "--top-k", description = "Keep the k likeliest tokens; 0 = off. Default: 40.")
+  @Option(
+      names = "--top-k",
+      paramLabel = "K",
+      description = "Keep the K likeliest tokens; 0 = off. Default: 40.")
   private Integer topK;
 
   @Option(
       names = "--top-p",
-      description = "Keep the likeliest tokens of mass p; 1 = off. Default: 0.95.")
+      paramLabel = "P",
+      description = "Keep the likeliest tokens of mass P; 1 = off. Default: 0.95.")
   private Double topP;
 
   @Option(
       names = "--min-p",
+      paramLabel = "P",
       description =
           "Drop tokens less likely than this share of the likeliest; 0 = off. Default: 0.05.")
   private Double minP;
 
-  @Option(names = "--typical-p", description = "Locally typical mass; 1 = off. Default: 1.")
+  @Option(
+      names = "--typical-p",
+      paramLabel = "P",
+      description = "Keep locally typical tokens of mass P; 1 = off. Default: 1.")
   private Double typicalP;
 
-  @Option(names = "--repetition-penalty", description = "1 = off. Default: 1.")
+  @Option(
+      names = "--repetition-penalty",
+      paramLabel = "X",
+      description = "Makes tokens seen before less likely by this factor; 1 = off. Default: 1.")
   private Double repetitionPenalty;
 
-  @Option(names = "--frequency-penalty", description = "0 = off. Default: 0.")
+  @Option(
+      names = "--frequency-penalty",
+      paramLabel = "X",
+      description = "Taken off a logit for each time its token was seen; 0 = off. Default: 0.")
   private Double frequencyPenalty;
 
-  @Option(names = "--presence-penalty", description = "0 = off. Default: 0.")
+  @Option(
+      names = "--presence-penalty",
+      paramLabel = "X",
+      description = "Taken off the logit of a token that was seen; 0 = off. Default: 0.")
   private Double presencePenalty;
 
   @Option(
@@ -45,10 +65,15 @@ final class SamplingOptionsMixin {
       names = "--logit-bias",
       paramLabel = "TOKEN=BIAS",
       split = ",",
-      description = "Added to the logits of token ids.")
+      description = "Added to the logits of token ids (see tokenize).")
   private Map<Integer, Float> logitBias;
 
-  @Option(names = "--seed", description = "Seed of the random numbers. Default: the clock.")
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description =
+          "Seed of the random numbers; the same seed gives the same text. Default: the"
+              + " clock, and 1 for the demo model's own prompt.")
   private Long seed;
 
   /** The options, with the seed that is used when none was given. */

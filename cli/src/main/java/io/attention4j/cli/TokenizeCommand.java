@@ -5,7 +5,6 @@ import io.attention4j.llm.LanguageModel;
 import io.attention4j.llm.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -17,8 +16,7 @@ import picocli.CommandLine.Spec;
 /** {@code attention4j tokenize TEXT}: token ids and their texts. */
 @Command(
     name = "tokenize",
-    description = "Prints the tokens of a text, one per line: id and piece.",
-    mixinStandardHelpOptions = true)
+    description = "Prints the tokens of a text, one per line: id and piece.")
 final class TokenizeCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private ModelOptions model;
@@ -38,8 +36,7 @@ final class TokenizeCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
-    String input =
-        text != null ? text : new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
+    String input = text != null ? text : TextInput.readStandardInput();
     try (Tokenizer tokenizer = LanguageModel.openTokenizer(model.path())) {
       int[] tokens = special ? tokenizer.encodeWithSpecialTokens(input) : tokenizer.encode(input);
       if (ids) {

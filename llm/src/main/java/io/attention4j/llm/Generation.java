@@ -140,7 +140,7 @@ public final class Generation implements Iterable<Piece> {
       return finish(FinishReason.LENGTH);
     }
     if (!evaluated) {
-      session.append(generated[count - 1]);
+      session.appendToken(generated[count - 1]);
       evaluated = true;
     }
     if (session.position() == session.contextTokens()) {

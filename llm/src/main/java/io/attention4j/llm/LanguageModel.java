@@ -68,7 +68,7 @@ public final class LanguageModel implements AutoCloseable {
    *     unknown
    * @throws io.attention4j.llm.tokenizer.TokenizerException if its vocabulary cannot be used
    * @throws IllegalArgumentException if an option names something unknown, or the context does not
-   *     fit the model or the memory
+   *     fit the model; a {@link ContextTooLargeException} if it does not fit the memory
    * @throws IllegalStateException if the kernels asked for cannot run here
    * @throws IOException if the system cannot read a file
    */
@@ -147,12 +147,13 @@ public final class LanguageModel implements AutoCloseable {
     opened.add(kernels);
     KvCache.Factory caches = CacheFactories.create(options.kvCache(), kernels);
     long weights = 0;
-    for (String name : files.tensors().names()) {
+    for (String name : files.weightNames()) {
       weights += files.tensors().tensor(name).byteSize();
     }
     long kv = 0;
     for (int layer = 0; layer < config.sizes().layers(); layer++) {
-      kv = Math.addExact(kv, caches.bytes(Decoder.layerShape(config, layer, context), context));
+      long bytes = caches.bytes(Decoder.layerShape(config, layer, context), context);
+      kv = bytes > Long.MAX_VALUE - kv ? Long.MAX_VALUE : kv + bytes;
     }
     MemoryEstimate memory =
         new MemoryEstimate(weights, kv, Decoder.scratchBytes(config, rows), context);
@@ -178,7 +179,7 @@ public final class LanguageModel implements AutoCloseable {
 
   private static ModelInfo info(Plan plan, LoadOptions options, Decoder decoder) {
     long parameters = 0;
-    for (String name : plan.files().tensors().names()) {
+    for (String name : plan.files().weightNames()) {
       parameters += plan.files().tensors().tensor(name).shape().elements();
     }
     return new ModelInfo(
@@ -206,7 +207,21 @@ public final class LanguageModel implements AutoCloseable {
 
   /** A new, empty session; the caller closes it. */
   public Session newSession() {
-    return adopt(decoder.newStates());
+    LayerState[][] fresh = new LayerState[1][];
+    scheduler.exclusively(
+        () -> {
+          synchronized (sessions) {
+            requireOpen();
+          }
+          fresh[0] = decoder.newStates();
+        });
+    return adopt(fresh[0]);
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the model is closed");
+    }
   }
 
   Session adopt(LayerState[] states) {

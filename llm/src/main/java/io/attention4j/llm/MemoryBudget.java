@@ -39,13 +39,13 @@ final class MemoryBudget {
    * what it must.
    */
   static void require(MemoryEstimate estimate, long availableBytes) {
-    long needed = estimate.kvCacheBytes() + estimate.scratchBytes();
-    if (needed <= availableBytes) {
+    long room = availableBytes - estimate.scratchBytes();
+    if (estimate.kvCacheBytes() <= room) {
       return;
     }
-    double room = Math.max(0, availableBytes - estimate.scratchBytes());
-    long fitting = (long) (estimate.contextTokens() * room / estimate.kvCacheBytes());
-    throw new IllegalArgumentException(
+    double share = Math.max(0, room) / (double) estimate.kvCacheBytes();
+    long fitting = (long) (estimate.contextTokens() * share);
+    throw new ContextTooLargeException(
         "a context of "
             + estimate.contextTokens()
             + " tokens needs "

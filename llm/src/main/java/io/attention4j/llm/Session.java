@@ -141,7 +141,7 @@ public final class Session implements AutoCloseable {
   }
 
   /** One generated token. */
-  void append(int token) {
+  void appendToken(int token) {
     requireRoom(1);
     ensureCapacity(length + 1);
     tokens[length] = token;
@@ -177,7 +177,7 @@ public final class Session implements AutoCloseable {
     }
     int last = tokens[length - 1];
     rewind(length - 1);
-    append(last);
+    appendToken(last);
   }
 
   /**

@@ -18,7 +18,11 @@ public abstract class ActivationKernelContract extends KernelContract {
   }
 
   private record Case(
-      String name, ActivationKernel.Function function, int elements, boolean gated, Target target) {}
+      String name,
+      ActivationKernel.Function function,
+      int elements,
+      boolean gated,
+      Target target) {}
 
   /** For providers' test classes. */
   protected ActivationKernelContract() {
@@ -47,7 +51,8 @@ public abstract class ActivationKernelContract extends KernelContract {
     float[] actual = run(device(), c);
     Comparison.requireWithin("out", expected, actual, 1e-5);
     for (int i = 0; i < expected.length; i++) {
-      // The error of an exponential of x grows with |x|, at most 20 here; GELU's tail may round to 0.
+      // The error of an exponential of x grows with |x|, at most 20 here; GELU's tail may round to
+      // 0.
       double allowed = 4e-6 * Math.abs(expected[i]) + 2e-7;
       if (Math.abs((double) expected[i] - actual[i]) > allowed) {
         throw new AssertionError("out[" + i + "] is " + actual[i] + " instead of " + expected[i]);
@@ -64,7 +69,8 @@ public abstract class ActivationKernelContract extends KernelContract {
     }
     try (Device.TensorArena arena = on.newArena()) {
       GuardedFloats x = GuardedFloats.of(on, arena, values, c.elements + 1);
-      GuardedFloats gated = GuardedFloats.of(on, arena, random.floats(c.elements + 1, 1), c.elements + 1);
+      GuardedFloats gated =
+          GuardedFloats.of(on, arena, random.floats(c.elements + 1, 1), c.elements + 1);
       GuardedFloats fresh = GuardedFloats.of(on, arena, new float[c.elements + 1], c.elements + 1);
       GuardedFloats out =
           switch (c.target) {

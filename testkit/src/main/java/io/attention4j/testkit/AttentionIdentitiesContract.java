@@ -3,6 +3,7 @@ package io.attention4j.testkit;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.AttentionSpec.SelectionKind;
 import io.attention4j.engine.attention.BlockMask;
+import io.attention4j.engine.attention.GatheredKeys;
 import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.attention.Mask;
 import io.attention4j.engine.attention.Normalizer;
@@ -13,6 +14,7 @@ import io.attention4j.engine.spi.AttentionKernel;
 import io.attention4j.engine.spi.AttentionPlan;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.DeviceOptions;
+import io.attention4j.engine.tensor.BFloat16;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.testkit.AttentionData.Pages;
 import io.attention4j.testkit.AttentionFixture.Result;
@@ -60,6 +62,13 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
         identity("later-keys-change-nothing", causal, this::laterKeys),
         identity("grouped-heads-are-repeated-heads", causal, this::repeatedHeads),
         identity("batch-is-its-sequences", causal, this::batchIsItsSequences),
+        identity("slot-bias-is-additive-bias", causal, this::slotBias),
+        identity("gathering-all-keys-is-dense", gathering(), this::gatherAll),
+        identity("a-key-drawn-twice-weighs-twice", gathering(), this::drawnTwice),
+        identity("f16-pages-are-their-values", formats(KvFormat.F16), () -> pages(KvFormat.F16)),
+        identity("bf16-pages-are-their-values", formats(KvFormat.BF16), () -> pages(KvFormat.BF16)),
+        identity("q8-pages-are-their-values", formats(KvFormat.Q8), () -> pages(KvFormat.Q8)),
+        identity("wrong-shapes-are-refused", causal, this::wrongShapes),
         identity("window-open-to-the-left-is-causal", window(), this::windowIsCausal),
         identity("alibi-is-additive-bias", spec(4, 2, 40).modifiers(bias).build(), this::alibi),
         identity("huge-soft-cap-is-none", softCap(), this::hugeSoftCap),
@@ -290,6 +299,136 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
     }
   }
 
+  private void slotBias() {
+    AttentionData data =
+        AttentionCase.of("slot-bias", spec(4, 2, 40)).sequence(9, 35).slotBias().build().data();
+    AttentionData.Sequence s = data.sequences().getFirst();
+    float[] bias = new float[4 * 35];
+    List<AttentionData.Head> heads = new ArrayList<>();
+    for (int kvHead = 0; kvHead < 2; kvHead++) {
+      AttentionData.Head head = s.heads().get(kvHead);
+      heads.add(new AttentionData.Head(head.k(), head.v(), head.positions(), false, null));
+      System.arraycopy(head.bias(), 0, bias, 2 * kvHead * 35, 35);
+      System.arraycopy(head.bias(), 0, bias, (2 * kvHead + 1) * 35, 35);
+    }
+    AttentionData additive =
+        data.withSequences(
+                List.of(new AttentionData.Sequence(9, s.firstPosition(), s.q(), heads, 0, null)))
+            .withBias(
+                spec(4, 2, 40).modifiers(new ScoreModifier.AdditiveBias()).build(),
+                new AttentionData.Bias(bias, 1, 4, 1, 35));
+    requireSame(data, run(data), run(additive));
+  }
+
+  private static AttentionSpec gathering() {
+    return spec(4, 2, 40).selection(SelectionKind.GATHERED).build();
+  }
+
+  /** Every row of every head attends to this list of keys. */
+  private static Selection everyRow(int rows, int[] keys, float[] bias) {
+    int[] heads = {0, 1, 2, 3};
+    int[] rowIndptr = new int[5];
+    int[] keyIndptr = new int[5];
+    int[] rowIndices = new int[4 * rows];
+    int[] keyIndices = new int[4 * keys.length];
+    float[] entryBias = bias == null ? null : new float[keyIndices.length];
+    for (int h = 0; h < 4; h++) {
+      rowIndptr[h + 1] = (h + 1) * rows;
+      keyIndptr[h + 1] = (h + 1) * keys.length;
+      for (int r = 0; r < rows; r++) {
+        rowIndices[h * rows + r] = r;
+      }
+      System.arraycopy(keys, 0, keyIndices, h * keys.length, keys.length);
+      if (bias != null) {
+        System.arraycopy(bias, 0, entryBias, h * keys.length, keys.length);
+      }
+    }
+    return new Selection.Gathered(
+        new GatheredKeys(
+            new int[4], heads, rowIndptr, rowIndices, keyIndptr, keyIndices, entryBias));
+  }
+
+  private void gatherAll() {
+    AttentionData data = AttentionCase.of("gather", spec(4, 2, 40)).sequence(9, 35).build().data();
+    int[] keys = new int[35];
+    for (int j = 0; j < keys.length; j++) {
+      // Another order: 12 and 35 have no common divisor.
+      keys[j] = 12 * j % 35;
+    }
+    requireSame(data, run(data), run(data.withSelection(gathering(), everyRow(9, keys, null))));
+  }
+
+  private void drawnTwice() {
+    AttentionData data = AttentionCase.of("twice", spec(4, 2, 40)).sequence(9, 35).build().data();
+    float ln2 = (float) Math.log(2);
+    Selection twice = everyRow(9, new int[] {3, 20, 7, 20}, null);
+    Selection weighted = everyRow(9, new int[] {3, 20, 7}, new float[] {0, ln2, 0});
+    requireSame(
+        data,
+        run(data.withSelection(gathering(), twice)),
+        run(data.withSelection(gathering(), weighted)));
+  }
+
+  private static AttentionSpec formats(KvFormat format) {
+    return spec(4, 2, 40).formats(format, format).build();
+  }
+
+  private void pages(KvFormat format) {
+    AttentionData data =
+        AttentionCase.of("pages", spec(4, 2, 40))
+            .sequence(9, 35)
+            .pages(Pages.of(16))
+            .build()
+            .data();
+    AttentionData.Sequence s = data.sequences().getFirst();
+    List<AttentionData.Head> stored = new ArrayList<>();
+    for (AttentionData.Head head : s.heads()) {
+      float[] k = stored(head.k(), format);
+      float[] v = stored(head.v(), format);
+      stored.add(new AttentionData.Head(k, v, head.positions(), false, null));
+    }
+    AttentionData plain =
+        data.withSequences(
+            List.of(new AttentionData.Sequence(9, s.firstPosition(), s.q(), stored, 0, null)));
+    requireSame(data, run(plain), run(data.withSpec(formats(format))));
+  }
+
+  /** What vectors of 40 elements read as after they were stored. */
+  private static float[] stored(float[] values, KvFormat format) {
+    float[] result = new float[values.length];
+    for (int i = 0; i < values.length; i++) {
+      if (format.equals(KvFormat.F16)) {
+        result[i] = Float.float16ToFloat(Float.floatToFloat16(values[i]));
+      } else if (format.equals(KvFormat.BF16)) {
+        result[i] = BFloat16.toFloat(BFloat16.fromFloat(values[i]));
+      } else {
+        float max = 0;
+        for (int j = i / 40 * 40; j < (i / 40 + 1) * 40; j++) {
+          max = Math.max(max, Math.abs(values[j]));
+        }
+        float scale = max / 127;
+        result[i] = (float) (Math.rint((double) values[i] / scale) * scale);
+      }
+    }
+    return result;
+  }
+
+  private void wrongShapes() {
+    AttentionData data = AttentionCase.of("wrong", spec(4, 2, 40)).sequence(3, 9).build().data();
+    AttentionSpec wider = spec(4, 2, 48).build();
+    try (AttentionFixture fixture = new AttentionFixture(device(), data);
+        AttentionPlan plan = kernel(device(), AttentionKernel.class).plan(wider)) {
+      fixture.run(plan);
+    } catch (IllegalArgumentException refusal) {
+      String message = refusal.getMessage();
+      if (message == null || !message.contains("48") || !message.contains("[3, 4, 40]")) {
+        throw new AssertionError("the refusal does not name both shapes: " + message, refusal);
+      }
+      return;
+    }
+    throw new AssertionError("q of 40 elements per head was taken for a head of 48");
+  }
+
   private static AttentionSpec window() {
     return spec(4, 2, 40).mask(new Mask.Window(Mask.Window.UNBOUNDED, 0)).build();
   }
@@ -316,12 +455,12 @@ public abstract class AttentionIdentitiesContract extends KernelContract {
   }
 
   private static AttentionSpec softCap() {
-    return spec(4, 2, 40).modifiers(new ScoreModifier.SoftCap(1e6f)).build();
+    return spec(4, 2, 40).modifiers(new ScoreModifier.SoftCap(1e4f)).build();
   }
 
   private void hugeSoftCap() {
     AttentionData data = AttentionCase.of("cap", spec(4, 2, 40)).sequence(9, 35).build().data();
-    // cap * tanh(x / cap) = x (1 - (x / cap)^2 / 3): at cap 1e6 the rounding of tanh is all that is
+    // cap * tanh(x / cap) = x (1 - (x / cap)^2 / 3): at cap 1e4 the rounding of tanh is all that is
     // left.
     requireSame(data, run(data), run(data.withSpec(softCap())));
   }

@@ -38,8 +38,7 @@ public abstract class ElementwiseKernelContract extends KernelContract {
         });
   }
 
-  private float[] run(
-      Device on, String name, ElementwiseKernel.Operation operation, int elements) {
+  private float[] run(Device on, String name, ElementwiseKernel.Operation operation, int elements) {
     CaseRandom random = new CaseRandom(name);
     try (Device.TensorArena arena = on.newArena()) {
       GuardedFloats x = GuardedFloats.of(on, arena, random.floats(elements + 1, 100), elements + 1);

@@ -26,7 +26,14 @@ public abstract class KvWriteKernelContract extends KernelContract {
   private static final int GUARD_BYTES = 48;
 
   private record Case(
-      String name, KvFormat format, int keyDim, int valueDim, int row, int count, int head, int slot) {}
+      String name,
+      KvFormat format,
+      int keyDim,
+      int valueDim,
+      int row,
+      int count,
+      int head,
+      int slot) {}
 
   /** For providers' test classes. */
   protected KvWriteKernelContract() {
@@ -37,7 +44,15 @@ public abstract class KvWriteKernelContract extends KernelContract {
   final Stream<DynamicTest> cases() {
     Map<String, KvFormat> formats =
         new TreeMap<>(
-            Map.of("f32", KvFormat.F32, "f16", KvFormat.F16, "bf16", KvFormat.BF16, "q8", KvFormat.Q8));
+            Map.of(
+                "f32",
+                KvFormat.F32,
+                "f16",
+                KvFormat.F16,
+                "bf16",
+                KvFormat.BF16,
+                "q8",
+                KvFormat.Q8));
     List<Case> cases = new ArrayList<>();
     formats.forEach(
         (name, format) -> {
@@ -83,14 +98,25 @@ public abstract class KvWriteKernelContract extends KernelContract {
       on.upload(valueImage, values);
       KvPage page =
           new KvPage(
-              capacity, keys.storage(), keys.byteOffset() + GUARD_BYTES, c.format, c.keyDim,
-              values.storage(), values.byteOffset() + GUARD_BYTES, c.format, c.valueDim);
+              capacity,
+              keys.storage(),
+              keys.byteOffset() + GUARD_BYTES,
+              c.format,
+              c.keyDim,
+              values.storage(),
+              values.byteOffset() + GUARD_BYTES,
+              c.format,
+              c.valueDim);
       int rows = c.row + c.count + 1;
       kernel(on, KvWriteKernel.class)
           .write(
               GuardedFloats.of(on, arena, k, rows, 3, c.keyDim).tensor(),
               GuardedFloats.of(on, arena, v, rows, 3, c.valueDim).tensor(),
-              c.row, c.count, c.head, page, c.slot);
+              c.row,
+              c.count,
+              c.head,
+              page,
+              c.slot);
       if (page.length() != 0) {
         throw new AssertionError("the kernel changed the page's length to " + page.length());
       }
@@ -128,7 +154,10 @@ public abstract class KvWriteKernelContract extends KernelContract {
     for (int at = 0; at < written.length; at++) {
       if (!written[at] && image.get(ValueLayout.JAVA_BYTE, at) != 0x5a) {
         throw new AssertionError(
-            what + ": byte " + (at - GUARD_BYTES) + " of the page is outside the written slots but changed");
+            what
+                + ": byte "
+                + (at - GUARD_BYTES)
+                + " of the page is outside the written slots but changed");
       }
     }
   }
@@ -142,13 +171,18 @@ public abstract class KvWriteKernelContract extends KernelContract {
           default -> Float.floatToRawIntBits(value);
         };
     int actual =
-        type == DType.F32
-            ? page.get(Tensor.INT, element * 4)
-            : page.get(Tensor.SHORT, element * 2);
+        type == DType.F32 ? page.get(Tensor.INT, element * 4) : page.get(Tensor.SHORT, element * 2);
     if (actual != expected) {
       throw new AssertionError(
-          what + ": element " + element + " has bits " + Integer.toHexString(actual)
-              + " instead of " + Integer.toHexString(expected) + " for " + value);
+          what
+              + ": element "
+              + element
+              + " has bits "
+              + Integer.toHexString(actual)
+              + " instead of "
+              + Integer.toHexString(expected)
+              + " for "
+              + value);
     }
   }
 

@@ -50,8 +50,10 @@ public abstract class MatmulKernelContract extends KernelContract {
       cases.add(new Case(name + "-one-output", type, 1, in, new int[] {1}, false, false));
       cases.add(new Case(name + "-many-outputs", type, 1, in, new int[] {700}, false, false));
       cases.add(new Case(name + "-many-rows", type, 67, in, new int[] {65}, false, false));
-      cases.add(new Case(name + "-three-weights", type, 1, in, new int[] {48, 16, 5}, false, false));
-      cases.add(new Case(name + "-three-weights-rows5", type, 5, in, new int[] {48, 16, 5}, true, false));
+      cases.add(
+          new Case(name + "-three-weights", type, 1, in, new int[] {48, 16, 5}, false, false));
+      cases.add(
+          new Case(name + "-three-weights-rows5", type, 5, in, new int[] {48, 16, 5}, true, false));
       cases.add(new Case(name + "-bias", type, 3, in, new int[] {33}, true, false));
       cases.add(new Case(name + "-accumulate", type, 3, in, new int[] {33}, false, true));
       cases.add(new Case(name + "-accumulate-bias", type, 1, in, new int[] {33}, true, true));
@@ -78,7 +80,11 @@ public abstract class MatmulKernelContract extends KernelContract {
       }
       // A single output may cancel: its error is bounded by the largest one's.
       Comparison.requireClose(
-          "output " + i, expected.get(i), actual.get(i), 4 * tolerance * largest + 0x1p-22, 2 * tolerance);
+          "output " + i,
+          expected.get(i),
+          actual.get(i),
+          4 * tolerance * largest + 0x1p-22,
+          2 * tolerance);
     }
   }
 

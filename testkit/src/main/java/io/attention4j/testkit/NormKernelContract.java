@@ -12,7 +12,12 @@ import org.junit.jupiter.api.TestFactory;
 /** RMS and layer norms against float64. */
 public abstract class NormKernelContract extends KernelContract {
   private record Case(
-      String name, NormSpec spec, int rows, boolean weight, boolean bias, boolean inPlace,
+      String name,
+      NormSpec spec,
+      int rows,
+      boolean weight,
+      boolean bias,
+      boolean inPlace,
       float magnitude) {}
 
   /** For providers' test classes. */
@@ -27,7 +32,8 @@ public abstract class NormKernelContract extends KernelContract {
       String name = kind.name().toLowerCase();
       for (int size : new int[] {1, 3, 7, 8, 16, 17, 64, 207, 702, 2048}) {
         NormSpec spec = new NormSpec(kind, size, 1e-5f, 0);
-        cases.add(new Case(name + "-size" + size, spec, 3, true, kind == NormSpec.Kind.LAYER, false, 1));
+        cases.add(
+            new Case(name + "-size" + size, spec, 3, true, kind == NormSpec.Kind.LAYER, false, 1));
       }
       NormSpec spec = new NormSpec(kind, 64, 1e-6f, 1);
       cases.add(new Case(name + "-weight-offset", spec, 5, true, false, false, 1));
@@ -39,8 +45,7 @@ public abstract class NormKernelContract extends KernelContract {
       cases.add(new Case(name + "-small", spec, 2, true, false, false, 1e-4f));
       cases.add(new Case(name + "-no-rows", spec, 0, true, false, false, 1));
     }
-    return cases.stream()
-        .map(c -> testCase(c.name, NormKernel.class, c.spec, () -> check(c)));
+    return cases.stream().map(c -> testCase(c.name, NormKernel.class, c.spec, () -> check(c)));
   }
 
   private void check(Case c) {
@@ -57,14 +62,17 @@ public abstract class NormKernelContract extends KernelContract {
       float[] values = random.floats((c.rows + 1) * size, c.magnitude);
       float[] before = random.floats((c.rows + 1) * size, 1);
       GuardedFloats x = GuardedFloats.of(on, arena, values, c.rows + 1, size);
-      GuardedFloats out =
-          c.inPlace ? x : GuardedFloats.of(on, arena, before, c.rows + 1, size);
+      GuardedFloats out = c.inPlace ? x : GuardedFloats.of(on, arena, before, c.rows + 1, size);
       GuardedFloats weight = GuardedFloats.of(on, arena, random.floats(size, 1), size);
       GuardedFloats bias = GuardedFloats.of(on, arena, random.floats(size, 1), size);
       kernel(on, NormKernel.class)
           .run(
-              c.spec, x.tensor(), c.rows, c.weight ? weight.tensor() : null,
-              c.bias ? bias.tensor() : null, out.tensor());
+              c.spec,
+              x.tensor(),
+              c.rows,
+              c.weight ? weight.tensor() : null,
+              c.bias ? bias.tensor() : null,
+              out.tensor());
       float[] result = out.read();
       float[] last = c.inPlace ? values : before;
       for (int i = c.rows * size; i < result.length; i++) {

@@ -21,10 +21,13 @@ public abstract class RopeKernelContract extends KernelContract {
   @TestFactory
   final Stream<DynamicTest> cases() {
     List<Case> cases = new ArrayList<>();
-    int[][] dims = {{2, 2}, {8, 8}, {40, 40}, {64, 64}, {128, 128}, {64, 32}, {80, 20}, {13, 6}, {8, 0}};
+    int[][] dims = {
+      {2, 2}, {8, 8}, {40, 40}, {64, 64}, {128, 128}, {64, 32}, {80, 20}, {13, 6}, {8, 0}
+    };
     for (RopeSpec.Layout layout : RopeSpec.Layout.values()) {
       for (int[] dim : dims) {
-        String name = layout.name().toLowerCase().replace('_', '-') + "-" + dim[1] + "-of-" + dim[0];
+        String name =
+            layout.name().toLowerCase().replace('_', '-') + "-" + dim[1] + "-of-" + dim[0];
         RopeSpec spec = new RopeSpec(dim[0], dim[1], layout);
         cases.add(new Case(name + "-decode", spec, 1, 3));
         cases.add(new Case(name + "-prefill", spec, 7, 2));
@@ -54,7 +57,9 @@ public abstract class RopeKernelContract extends KernelContract {
       GuardedFloats x = GuardedFloats.of(on, arena, values, c.rows + 1, c.heads, dim);
       kernel(on, RopeKernel.class)
           .run(
-              c.spec, x.tensor(), c.rows,
+              c.spec,
+              x.tensor(),
+              c.rows,
               GuardedFloats.of(on, arena, cos, c.rows, pairs).tensor(),
               GuardedFloats.of(on, arena, sin, c.rows, pairs).tensor());
       float[] result = x.read();

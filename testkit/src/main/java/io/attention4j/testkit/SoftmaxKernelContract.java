@@ -11,7 +11,8 @@ import org.junit.jupiter.api.TestFactory;
 
 /** Row softmax against float64. */
 public abstract class SoftmaxKernelContract extends KernelContract {
-  private record Case(String name, int rows, int size, boolean inPlace, float magnitude, double hidden) {}
+  private record Case(
+      String name, int rows, int size, boolean inPlace, float magnitude, double hidden) {}
 
   /** For providers' test classes. */
   protected SoftmaxKernelContract() {

@@ -11,8 +11,19 @@ import java.lang.foreign.MemorySegment;
 final class WeightCase {
   /** Types of weights: plain floats and all GGML block formats. */
   static final DType[] TYPES = {
-    DType.F32, DType.F16, DType.BF16, DType.Q4_0, DType.Q4_1, DType.Q5_0, DType.Q5_1, DType.Q8_0,
-    DType.Q2_K, DType.Q3_K, DType.Q4_K, DType.Q5_K, DType.Q6_K
+    DType.F32,
+    DType.F16,
+    DType.BF16,
+    DType.Q4_0,
+    DType.Q4_1,
+    DType.Q5_0,
+    DType.Q5_1,
+    DType.Q8_0,
+    DType.Q2_K,
+    DType.Q3_K,
+    DType.Q4_K,
+    DType.Q5_K,
+    DType.Q6_K
   };
 
   private WeightCase() {}

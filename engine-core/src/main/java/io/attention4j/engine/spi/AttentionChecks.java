@@ -282,6 +282,7 @@ public final class AttentionChecks {
       for (long row = first; row < end; row++) {
         requireAscending(mask.fullIndptr(), mask.fullIndices(), (int) row, "full");
         requireAscending(mask.partialIndptr(), mask.partialIndices(), (int) row, "partial");
+        requireDisjoint(mask, (int) row);
       }
     }
   }
@@ -315,6 +316,27 @@ public final class AttentionChecks {
                 + before);
       }
       before = indices[i];
+    }
+  }
+
+  private static void requireDisjoint(BlockMask mask, int row) {
+    int full = mask.fullIndptr()[row];
+    int partial = mask.partialIndptr()[row];
+    while (full < mask.fullIndptr()[row + 1] && partial < mask.partialIndptr()[row + 1]) {
+      int difference = mask.fullIndices()[full] - mask.partialIndices()[partial];
+      if (difference == 0) {
+        throw new IllegalArgumentException(
+            "key block "
+                + mask.fullIndices()[full]
+                + " of block row "
+                + row
+                + " is both full and partial; list it once");
+      }
+      if (difference < 0) {
+        full++;
+      } else {
+        partial++;
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 package io.attention4j.kernels.cpu;
 
 import io.attention4j.engine.runtime.Parallel;
+import io.attention4j.engine.spi.AttentionKernel;
 import io.attention4j.engine.spi.Availability;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.DeviceOptions;
@@ -38,6 +39,7 @@ public final class ScalarProvider implements KernelProvider {
   }
 
   private static KernelTable kernels(Parallel workers) {
-    return ScalarKernels.addTo(new KernelTable(), workers);
+    return ScalarKernels.addTo(
+        new KernelTable().with(AttentionKernel.class, new ScalarAttention(workers)), workers);
   }
 }

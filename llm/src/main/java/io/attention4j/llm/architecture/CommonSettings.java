@@ -13,7 +13,12 @@ import java.util.function.IntPredicate;
 
 /** What the architectures read alike. */
 final class CommonSettings {
-  private static final int MAX_EXTENT = 1 << 24;
+  private static final int MAX_CONTEXT = 1 << 24;
+  private static final int MAX_DIM = 1 << 20;
+
+  /** Of heads, and of elements of a head. */
+  private static final int MAX_HEADS = 1 << 12;
+
   private static final int MAX_LAYERS = 4096;
   private static final String OTHER_MODEL = "use another model or file";
 
@@ -21,10 +26,13 @@ final class CommonSettings {
 
   static Sizes sizes(Settings settings) {
     refuseExperts(settings);
-    int modelDim = extent(settings, Setting.MODEL_DIM, settings.integer(Setting.MODEL_DIM));
-    int queryHeads = extent(settings, Setting.QUERY_HEADS, settings.integer(Setting.QUERY_HEADS));
+    int modelDim =
+        extent(settings, Setting.MODEL_DIM, MAX_DIM, settings.integer(Setting.MODEL_DIM));
+    int queryHeads =
+        extent(settings, Setting.QUERY_HEADS, MAX_HEADS, settings.integer(Setting.QUERY_HEADS));
     int kvHeads =
-        extent(settings, Setting.KV_HEADS, settings.integer(Setting.KV_HEADS, queryHeads));
+        extent(
+            settings, Setting.KV_HEADS, MAX_HEADS, settings.integer(Setting.KV_HEADS, queryHeads));
     if (!settings.has(Setting.HEAD_DIM) && modelDim % queryHeads != 0) {
       throw settings.error(
           modelDim
@@ -40,9 +48,14 @@ final class CommonSettings {
   static Sizes sizes(
       Settings settings, int modelDim, int queryHeads, int kvHeads, int defaultHeadDim) {
     int headDim =
-        extent(settings, Setting.HEAD_DIM, settings.integer(Setting.HEAD_DIM, defaultHeadDim));
+        extent(
+            settings,
+            Setting.HEAD_DIM,
+            MAX_HEADS,
+            settings.integer(Setting.HEAD_DIM, defaultHeadDim));
     int valueDim =
-        extent(settings, Setting.VALUE_DIM, settings.integer(Setting.VALUE_DIM, headDim));
+        extent(
+            settings, Setting.VALUE_DIM, MAX_HEADS, settings.integer(Setting.VALUE_DIM, headDim));
     if (queryHeads % kvHeads != 0) {
       throw settings.error(
           queryHeads + " query heads are not a multiple of " + kvHeads + " KV heads",
@@ -56,7 +69,7 @@ final class CommonSettings {
     }
     return new Sizes(
         settings.vocabularySize(),
-        extent(settings, Setting.CONTEXT, settings.integer(Setting.CONTEXT, 131_072)),
+        extent(settings, Setting.CONTEXT, MAX_CONTEXT, settings.integer(Setting.CONTEXT, 131_072)),
         modelDim,
         layers,
         queryHeads,
@@ -66,13 +79,20 @@ final class CommonSettings {
         extent(
             settings,
             Setting.FEED_FORWARD_DIM,
+            MAX_DIM,
             settings.integer(Setting.FEED_FORWARD_DIM, 4 * modelDim)));
   }
 
-  private static int extent(Settings settings, Setting setting, int value) {
-    if (value < 1 || value > MAX_EXTENT) {
+  private static int extent(Settings settings, Setting setting, int max, int value) {
+    if (value < 1 || value > max) {
       throw settings.error(
-          "the setting " + setting + " is " + value + " where 1 to " + MAX_EXTENT + " is possible",
+          "the setting "
+              + settings.name(setting)
+              + " is "
+              + value
+              + " where 1 to "
+              + max
+              + " is possible",
           "download or convert the model again");
     }
     return value;
@@ -87,7 +107,7 @@ final class CommonSettings {
   }
 
   static ModelConfig.Norms rmsNorms(Settings settings) {
-    double epsilon = settings.number(Setting.RMS_EPSILON, 1e-6);
+    double epsilon = settings.above(0, Setting.RMS_EPSILON, 1e-6);
     return new ModelConfig.Norms(NormSpec.Kind.RMS, (float) epsilon, 0, false);
   }
 
@@ -167,7 +187,7 @@ final class CommonSettings {
 
   static ModelConfig.Rope rope(Settings settings, Sizes sizes, RopeSpec.Layout layout) {
     RopeSpec spec = ropeSpec(settings, sizes, layout);
-    double base = settings.number(Setting.ROPE_BASE, 10_000);
+    double base = settings.above(1, Setting.ROPE_BASE, 10_000);
     return new ModelConfig.Rope(spec, base, RopeScalings.read(settings, sizes, spec));
   }
 

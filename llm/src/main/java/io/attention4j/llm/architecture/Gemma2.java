@@ -25,7 +25,7 @@ final class Gemma2 implements Architecture {
   @Override
   public ModelConfig config(Settings settings) {
     ModelConfig.Sizes sizes = CommonSettings.sizes(settings);
-    int window = settings.integer(Setting.WINDOW, 4096);
+    int window = settings.positive(Setting.WINDOW, 4096);
     // The 27B model alone scales by modelDim / queryHeads; GGUF has no key that says so.
     int usualScalar =
         sizes.layers() == LAYERS_OF_27B ? sizes.modelDim() / sizes.queryHeads() : sizes.headDim();
@@ -39,7 +39,7 @@ final class Gemma2 implements Architecture {
             (float) settings.number(Setting.FINAL_SOFT_CAP, settings.isGguf() ? 30 : 0)),
         norms(settings),
         new ModelConfig.Attention(
-            (float) (1 / Math.sqrt(settings.number(Setting.QUERY_SCALAR, usualScalar))),
+            (float) (1 / Math.sqrt(settings.above(0, Setting.QUERY_SCALAR, usualScalar))),
             (float) settings.number(Setting.ATTENTION_SOFT_CAP, settings.isGguf() ? 50 : 0),
             false,
             false,
@@ -56,7 +56,7 @@ final class Gemma2 implements Architecture {
 
   /** GGUF converters add Gemma's 1 to the stored weights. */
   static ModelConfig.Norms norms(Settings settings) {
-    float epsilon = (float) settings.number(Setting.RMS_EPSILON, 1e-6);
+    float epsilon = (float) settings.above(0, Setting.RMS_EPSILON, 1e-6);
     return new ModelConfig.Norms(NormSpec.Kind.RMS, epsilon, settings.isGguf() ? 0 : 1, true);
   }
 

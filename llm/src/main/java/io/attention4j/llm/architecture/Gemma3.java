@@ -26,8 +26,8 @@ final class Gemma3 implements Architecture {
   @Override
   public ModelConfig config(Settings settings) {
     ModelConfig.Sizes sizes = sizes(settings);
-    int period = settings.integer(Setting.WINDOW_PATTERN, 6);
-    int window = settings.integer(Setting.WINDOW, settings.isGguf() ? 1024 : 4096);
+    int period = settings.positive(Setting.WINDOW_PATTERN, 6);
+    int window = settings.positive(Setting.WINDOW, settings.isGguf() ? 1024 : 4096);
     int usualScalar =
         !settings.isGguf()
             ? 256
@@ -38,11 +38,11 @@ final class Gemma3 implements Architecture {
     ModelConfig.Rope global =
         new ModelConfig.Rope(
             spec,
-            settings.number(Setting.ROPE_BASE, 1_000_000),
+            settings.above(1, Setting.ROPE_BASE, 1_000_000),
             RopeScalings.read(settings, sizes, spec));
     ModelConfig.Rope local =
         new ModelConfig.Rope(
-            spec, settings.number(Setting.ROPE_LOCAL_BASE, LOCAL_BASE), new RopeScaling.None());
+            spec, settings.above(1, Setting.ROPE_LOCAL_BASE, LOCAL_BASE), new RopeScaling.None());
     return new ModelConfig(
         id(),
         sizes,
@@ -53,7 +53,7 @@ final class Gemma3 implements Architecture {
             (float) settings.number(Setting.FINAL_SOFT_CAP, 0)),
         Gemma2.norms(settings),
         new ModelConfig.Attention(
-            (float) (1 / Math.sqrt(settings.number(Setting.QUERY_SCALAR, usualScalar))),
+            (float) (1 / Math.sqrt(settings.above(0, Setting.QUERY_SCALAR, usualScalar))),
             (float) settings.number(Setting.ATTENTION_SOFT_CAP, 0),
             false,
             false,

@@ -19,7 +19,7 @@ final class Gpt2 implements Architecture {
   @Override
   public ModelConfig config(Settings settings) {
     ModelConfig.Sizes sizes = CommonSettings.sizes(settings);
-    float epsilon = (float) settings.number(Setting.LAYER_NORM_EPSILON, 1e-5);
+    float epsilon = (float) settings.above(0, Setting.LAYER_NORM_EPSILON, 1e-5);
     return new ModelConfig(
         id(),
         sizes,

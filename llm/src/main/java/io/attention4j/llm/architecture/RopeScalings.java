@@ -44,13 +44,13 @@ final class RopeScalings {
     // GGUF's value comes on top of the paper's; config.json's stands in its place.
     double attention =
         settings.isGguf()
-            ? settings.number(Setting.ROPE_ATTENTION_FACTOR, 1) * usual
-            : settings.number(Setting.ROPE_ATTENTION_FACTOR, usual);
+            ? settings.above(0, Setting.ROPE_ATTENTION_FACTOR, 1) * usual
+            : settings.above(0, Setting.ROPE_ATTENTION_FACTOR, usual);
     return new RopeScaling.Yarn(
         factor,
         originalContext(settings, sizes),
-        settings.number(Setting.YARN_BETA_FAST, 32),
-        settings.number(Setting.YARN_BETA_SLOW, 1),
+        settings.above(0, Setting.YARN_BETA_FAST, 32),
+        settings.above(0, Setting.YARN_BETA_SLOW, 1),
         settings.flag(Setting.YARN_TRUNCATE, true),
         attention);
   }
@@ -63,7 +63,7 @@ final class RopeScalings {
         divisors(settings, settings.numbers(Setting.LONGROPE_SHORT), spec, "short_factor"),
         divisors(settings, settings.numbers(Setting.LONGROPE_LONG), spec, "long_factor"),
         original,
-        settings.number(Setting.ROPE_ATTENTION_FACTOR, usual));
+        settings.above(0, Setting.ROPE_ATTENTION_FACTOR, usual));
   }
 
   /** GGUF stores the divisors of llama3 and LongRoPE as tensors. */
@@ -85,7 +85,7 @@ final class RopeScalings {
         divisors(settings, list(shorts.get()), spec, "rope_factors_short.weight"),
         divisors(settings, list(longs.get()), spec, "rope_factors_long.weight"),
         originalContext(settings, sizes),
-        settings.number(Setting.ROPE_ATTENTION_FACTOR, 1));
+        settings.above(0, Setting.ROPE_ATTENTION_FACTOR, 1));
   }
 
   private static List<Double> list(float[] values) {
@@ -123,13 +123,7 @@ final class RopeScalings {
   }
 
   private static double positive(Settings settings, Setting setting) {
-    double value = settings.number(setting);
-    if (!(value > 0)) {
-      throw settings.error(
-          "the setting " + setting + " is " + value + ", which must be positive",
-          "download or convert the model again");
-    }
-    return value;
+    return settings.above(0, setting, settings.number(setting));
   }
 
   private static int originalContext(Settings settings, Sizes sizes) {

@@ -20,6 +20,9 @@ public interface Settings {
   /** Format of the file. */
   Format format();
 
+  /** The setting's name in this file, for messages. */
+  String name(Setting setting);
+
   /** Whether the setting is there. */
   boolean has(Setting setting);
 
@@ -53,6 +56,28 @@ public interface Settings {
   /** An integer, or the fallback if it is absent. */
   default int integer(Setting setting, int fallback) {
     return has(setting) ? integer(setting) : fallback;
+  }
+
+  /** An integer of at least 1, or the fallback if it is absent. */
+  default int positive(Setting setting, int fallback) {
+    int value = integer(setting, fallback);
+    if (value < 1) {
+      throw error(
+          "the setting " + name(setting) + " is " + value + ", which must be at least 1",
+          "download or convert the model again");
+    }
+    return value;
+  }
+
+  /** A number above a bound, or the fallback if it is absent. */
+  default double above(double bound, Setting setting, double fallback) {
+    double value = number(setting, fallback);
+    if (!(value > bound)) {
+      throw error(
+          "the setting " + name(setting) + " is " + value + ", which must be above " + bound,
+          "download or convert the model again");
+    }
+    return value;
   }
 
   /** A number, or the fallback if it is absent. */

@@ -4,10 +4,14 @@ import io.attention4j.engine.attention.Mask;
 import io.attention4j.engine.attention.ScoreModifier;
 import io.attention4j.engine.operator.AttentionLayer;
 import io.attention4j.engine.operator.AttentionOperator;
+import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.LayerShape;
+import io.attention4j.engine.operator.Needs;
 import io.attention4j.engine.operator.OperatorContext;
+import io.attention4j.engine.operator.Operators;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.operator.RopeTable;
+import io.attention4j.engine.operator.WeightSource;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.ActivationKernel;
 import io.attention4j.engine.spi.ElementwiseKernel;
@@ -18,6 +22,7 @@ import io.attention4j.llm.decoder.Linear.Product;
 import io.attention4j.llm.loading.WeightLoader;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeSet;
 
 /** Binds the weights of a layer to kernels and activations. */
 final class BlockLoader {
@@ -25,8 +30,9 @@ final class BlockLoader {
   private final ModelConfig.Sizes sizes;
   private final int contextTokens;
   private final WeightLoader weights;
-  private final OperatorContext context;
   private final KernelSelector kernels;
+  private final KvCache.Factory caches;
+  private final Operators operators = new Operators();
   private final Activations activations;
   private final RopeAngles[] ropes;
 
@@ -34,15 +40,16 @@ final class BlockLoader {
       ModelConfig config,
       int contextTokens,
       WeightLoader weights,
-      OperatorContext context,
+      KernelSelector kernels,
+      KvCache.Factory caches,
       Activations activations,
       RopeAngles[] ropes) {
     this.config = config;
     this.sizes = config.sizes();
     this.contextTokens = contextTokens;
     this.weights = weights;
-    this.context = context;
-    this.kernels = context.kernels();
+    this.kernels = kernels;
+    this.caches = caches;
     this.activations = activations;
     this.ropes = ropes;
   }
@@ -94,7 +101,10 @@ final class BlockLoader {
     int rope = config.attention().layers().get(layer).rope();
     RopeTable table = rope < 0 ? null : ropes[rope].table();
     Linear queryKeyValue = keep(opened, Linear.of(kernels, queryKeyValue(layer)));
-    AttentionOperator operator = context.operators().create(option);
+    OperatorContext context =
+        new OperatorContext(kernels, caches, weights.ofLayer(layer), operators);
+    AttentionOperator operator = operators.create(option);
+    requireMet(operator, layer, context.weights());
     AttentionLayer attention =
         keep(opened, operator.open(shape(config, layer, contextTokens), context));
     long attended = (long) sizes.queryHeads() * sizes.valueDim();
@@ -107,6 +117,28 @@ final class BlockLoader {
         table,
         keep(opened, branchOutput(Weight.ATTENTION_OUTPUT, layer, attended)),
         postNorm(Weight.POST_ATTENTION_NORM, layer));
+  }
+
+  /** Refuses an operator on a model that lacks what it computes with. */
+  private static void requireMet(AttentionOperator operator, int layer, WeightSource source) {
+    Needs needs = operator.needs();
+    String lacks = null;
+    if (!needs.directions().contains(Needs.Direction.CAUSAL)) {
+      lacks = "a use other than causal decoding, for " + needs.directions();
+    } else if (!needs.extras().isEmpty()) {
+      lacks = "inputs that this decoder does not compute: " + new TreeSet<>(needs.extras());
+    } else {
+      for (String name : new TreeSet<>(needs.weights())) {
+        if (source.weight(name).isEmpty()) {
+          lacks = "the weight '" + name + "' in layer " + layer + ", which the model lacks";
+          break;
+        }
+      }
+    }
+    if (lacks != null) {
+      throw new IllegalArgumentException(
+          "attention '" + operator.id() + "' needs " + lacks + "; choose another for this model");
+    }
   }
 
   private Product[] queryKeyValue(int layer) {

@@ -5,8 +5,6 @@ import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
-import io.attention4j.engine.operator.OperatorContext;
-import io.attention4j.engine.operator.Operators;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
@@ -114,10 +112,9 @@ public final class Decoder implements AutoCloseable {
               arena,
               hostArena);
     }
-    OperatorContext context =
-        new OperatorContext(kernels, caches, files.tensors()::find, new Operators());
     BlockLoader loader =
-        new BlockLoader(config, options.contextTokens(), weights, context, activations, ropes);
+        new BlockLoader(
+            config, options.contextTokens(), weights, kernels, caches, activations, ropes);
     blocks = new ArrayList<>(sizes.layers());
     for (int layer = 0; layer < sizes.layers(); layer++) {
       blocks.add(keep(loader.load(layer, options.attention().get(layer))));

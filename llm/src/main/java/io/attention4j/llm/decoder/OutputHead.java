@@ -29,7 +29,7 @@ final class OutputHead implements AutoCloseable {
   private final HostRows logits;
   private final HostRows hidden;
   private final int[] rows;
-  private final Step[] owners;
+  private final int[] owners;
 
   private OutputHead(
       Norm norm,
@@ -48,7 +48,7 @@ final class OutputHead implements AutoCloseable {
     this.logits = new HostRows(activations.logits, kernels.device(), hostArena);
     this.hidden = new HostRows(activations.selected, kernels.device(), hostArena);
     this.rows = new int[activations.outputRows()];
-    this.owners = new Step[rows.length];
+    this.owners = new int[rows.length];
   }
 
   static OutputHead load(
@@ -88,20 +88,20 @@ final class OutputHead implements AutoCloseable {
       }
       for (int row = step.outputFrom; row < step.rows; row++) {
         rows[pending] = batch.firstRow(s) + row;
-        owners[pending++] = step;
+        owners[pending++] = s;
         if (pending == rows.length) {
-          emit(kind, pending, batch, steps, s);
+          emit(kind, pending, steps, batch);
           pending = 0;
         }
       }
     }
     if (pending > 0) {
-      emit(kind, pending, batch, steps, count - 1);
+      emit(kind, pending, steps, batch);
     }
   }
 
-  /** Computes and delivers the rows collected; they belong to steps up to {@code last}. */
-  private void emit(Step.Output kind, int count, AttentionBatch batch, Step[] steps, int last) {
+  /** Computes the rows collected and delivers them in order. */
+  private void emit(Step.Output kind, int count, Step[] steps, AttentionBatch batch) {
     gather.run(a.residual, rows, count, a.selected);
     norm.run(a.selected, count, a.selected);
     HostRows results = hidden;
@@ -117,14 +117,9 @@ final class OutputHead implements AutoCloseable {
       }
       results = logits;
     }
-    int s = last;
-    for (int i = count - 1; i >= 0; i--) {
-      Step step = owners[i];
-      while (steps[s] != step) {
-        s--;
-      }
-      step.sink.accept(rows[i] - batch.firstRow(s), results.read(i), results.byteOffset(i));
-      owners[i] = null;
+    for (int i = 0; i < count; i++) {
+      int row = rows[i] - batch.firstRow(owners[i]);
+      steps[owners[i]].sink.accept(row, results.read(i), results.byteOffset(i));
     }
   }
 

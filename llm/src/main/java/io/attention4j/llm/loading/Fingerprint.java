@@ -22,7 +22,7 @@ public final class Fingerprint {
       throw new AssertionError("every JDK has SHA-256", e);
     }
     digest.update(config.toString().getBytes(StandardCharsets.UTF_8));
-    for (String name : files.tensors().names()) {
+    for (String name : files.weightNames()) {
       Tensor tensor = files.tensors().tensor(name);
       digest.update((name + tensor).getBytes(StandardCharsets.UTF_8));
       MemorySegment bytes = tensor.segment().asSlice(0, tensor.byteSize());

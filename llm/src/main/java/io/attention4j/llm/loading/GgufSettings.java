@@ -48,6 +48,11 @@ final class GgufSettings implements Settings {
   }
 
   @Override
+  public String name(Setting setting) {
+    return quote(setting.gguf().isEmpty() ? setting.toString() : key(setting));
+  }
+
+  @Override
   public boolean has(Setting setting) {
     return !setting.gguf().isEmpty() && metadata.contains(key(setting));
   }

@@ -115,6 +115,12 @@ final class JsonSettings implements Settings {
   }
 
   @Override
+  public String name(Setting setting) {
+    String name = setting.huggingFace().getFirst();
+    return quote(name.isEmpty() ? setting.toString() : name);
+  }
+
+  @Override
   public boolean has(Setting setting) {
     return node(setting) != null;
   }

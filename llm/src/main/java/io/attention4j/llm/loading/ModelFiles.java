@@ -15,7 +15,9 @@ import io.attention4j.llm.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /** An opened model: GGUF file (or split) or Hugging Face folder. Owns the mappings. */
 public final class ModelFiles implements AutoCloseable {
@@ -24,6 +26,10 @@ public final class ModelFiles implements AutoCloseable {
   private interface TokenizerSource {
     Tokenizer open() throws IOException;
   }
+
+  // Buffers that old exporters wrote although no weight is in them.
+  private static final Pattern NO_WEIGHT =
+      Pattern.compile(".*(\\.rotary_emb\\.inv_freq|\\.attn\\.bias|\\.attn\\.masked_bias)");
 
   private final Path path;
   private final TensorSource tensors;
@@ -74,7 +80,7 @@ public final class ModelFiles implements AutoCloseable {
       Architecture architecture =
           architecture(path, Settings.Format.GGUF, metadata.string("general.architecture"));
       WeightNames weightNames = architecture.names(Settings.Format.GGUF);
-      TensorNames names = TensorNames.resolve(path, file, weightNames, true);
+      TensorNames names = TensorNames.resolve(path, file, weightNames, false);
       ModelFiles files =
           new ModelFiles(
               path,
@@ -146,6 +152,11 @@ public final class ModelFiles implements AutoCloseable {
   /** Its weights. */
   public TensorSource tensors() {
     return tensors;
+  }
+
+  /** Names of its weights, without buffers that stand among them in some files. */
+  public List<String> weightNames() {
+    return tensors.names().stream().filter(name -> !NO_WEIGHT.matcher(name).matches()).toList();
   }
 
   /** Its architecture. */

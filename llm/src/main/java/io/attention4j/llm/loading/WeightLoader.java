@@ -2,6 +2,7 @@ package io.attention4j.llm.loading;
 
 import static io.attention4j.llm.format.ModelFormatException.quote;
 
+import io.attention4j.engine.operator.WeightSource;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
@@ -14,17 +15,12 @@ import java.util.HashSet;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Pattern;
 
 /**
  * Hands out weights, each checked for its shape. Matrices stay in the mapping; vectors are
  * converted to F32 on the device. Used once, by one thread, while a model loads.
  */
 public final class WeightLoader {
-  // Buffers that old exporters wrote although no weight is in them.
-  private static final Pattern NO_WEIGHT =
-      Pattern.compile(".*(\\.rotary_emb\\.inv_freq|\\.attn\\.bias|\\.attn\\.masked_bias)");
-
   private final ModelFiles files;
   private final Device device;
   private final Device.TensorArena deviceArena;
@@ -83,6 +79,27 @@ public final class WeightLoader {
     return toDevice(checked(files.names().name(weight, layer) + ".bias", Shape.of(size)));
   }
 
+  /**
+   * Weights that an attention operator asks for, of this layer by their name behind the layer's
+   * prefix, or of the model by their whole name.
+   */
+  public WeightSource ofLayer(int layer) {
+    String prefix = layerPrefix(layer);
+    return name -> {
+      String inLayer = prefix + name;
+      String found = files.tensors().names().contains(inLayer) ? inLayer : name;
+      taken.add(found);
+      return files.tensors().find(found);
+    };
+  }
+
+  /** "blk.3." or "model.layers.3.". */
+  private String layerPrefix(int layer) {
+    String name = files.names().name(Weight.ATTENTION_NORM, layer);
+    String marker = "." + layer + ".";
+    return name.substring(0, name.lastIndexOf(marker) + marker.length());
+  }
+
   private Tensor checked(String name, Shape expected) {
     Tensor tensor = files.tensors().tensor(name);
     taken.add(name);
@@ -116,9 +133,9 @@ public final class WeightLoader {
    * it is, and would give nonsense.
    */
   public void requireAllTaken() {
-    String layer = files.names().name(Weight.ATTENTION_NORM, 0).replaceFirst("0\\..*$", "");
-    for (String name : files.tensors().names()) {
-      if (name.startsWith(layer) && !taken.contains(name) && !NO_WEIGHT.matcher(name).matches()) {
+    String layers = layerPrefix(0).replaceFirst("0\\.$", "");
+    for (String name : files.weightNames()) {
+      if (name.startsWith(layers) && !taken.contains(name)) {
         throw new ModelFormatException(
             files.path(),
             String.format(

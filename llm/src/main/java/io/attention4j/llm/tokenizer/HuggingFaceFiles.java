@@ -94,7 +94,7 @@ final class HuggingFaceFiles {
   PostProcessor postProcessor(int vocabularySize) {
     try {
       return PostProcessor.of(tokenizer.path("post_processor"), vocabularySize);
-    } catch (PostProcessor.MalformedException e) {
+    } catch (MalformedException e) {
       throw new ModelFormatException(file(), e.getMessage(), AGAIN, e);
     }
   }
@@ -118,7 +118,11 @@ final class HuggingFaceFiles {
    */
   Vocabulary vocabulary() {
     JsonNode model = tokenizer.path("model");
-    checkModel(model);
+    try {
+      EncodingSteps.check(tokenizer);
+    } catch (MalformedException e) {
+      throw new ModelFormatException(file(), e.getMessage(), "use another file of this model", e);
+    }
     Decoder decoder = decoder();
     Map<Integer, String> added = new HashMap<>();
     BitSet special = new BitSet();
@@ -159,6 +163,10 @@ final class HuggingFaceFiles {
       pieces[plainIds.get(i)] = decoder.bytes(plain.get(i));
       ids.putIfAbsent(plain.get(i), plainIds.get(i));
     }
+    String unknown = model.path("unk_token").asText("");
+    if (!model.path("unk_token").isNull() && !unknown.isEmpty() && !ids.containsKey(unknown)) {
+      throw bad("its unknown token " + quote(unknown) + " is not in the vocabulary");
+    }
     Map<String, Integer> addedTokens = new HashMap<>();
     added.forEach(
         (id, content) -> {
@@ -166,28 +174,7 @@ final class HuggingFaceFiles {
           addedTokens.put(content, id);
           ids.put(content, id);
         });
-    String unknown = model.path("unk_token").asText("");
-    if (!model.path("unk_token").isNull() && !unknown.isEmpty() && !ids.containsKey(unknown)) {
-      throw bad("its unknown token " + quote(unknown) + " is not in the vocabulary");
-    }
     return new Vocabulary(pieces, special, addedTokens, decoder.stripsLeadingSpace());
-  }
-
-  /** Refuses models that the decoders below do not cover or that would bring the library down. */
-  private void checkModel(JsonNode model) {
-    // Files of early versions carry no type; those are BPE.
-    String type = model.path("type").asText("BPE");
-    if (!type.equals("BPE") && !type.equals("Unigram")) {
-      throw bad("its model is " + quote(type) + " where this version knows BPE and Unigram");
-    }
-    if (model.path("dropout").asDouble(0) > 0) {
-      throw bad("its merges drop out at random (model.dropout)");
-    }
-    for (String affix : List.of("continuing_subword_prefix", "end_of_word_suffix")) {
-      if (!model.path(affix).asText("").isEmpty()) {
-        throw bad("its model uses " + affix + ", which byte-level and SentencePiece BPE do not");
-      }
-    }
   }
 
   /** The id of a role such as "bos_token"; call after {@link #vocabulary()}. */

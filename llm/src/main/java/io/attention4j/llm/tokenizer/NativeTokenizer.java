@@ -29,6 +29,12 @@ final class NativeTokenizer implements AutoCloseable {
    */
   NativeTokenizer(String json, Path file) {
     this.file = file;
+    if (!replaceLoneSurrogates(json).equals(json)) {
+      throw new ModelFormatException(
+          file,
+          "the vocabulary holds half of a surrogate pair, which is no character",
+          "download the file again");
+    }
     NativeLibrary.ensureLoaded();
     try {
       handle = LIBRARY.createTokenizerFromString(json);

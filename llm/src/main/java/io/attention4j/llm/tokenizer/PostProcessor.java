@@ -16,15 +16,6 @@ import java.util.Arrays;
 record PostProcessor(int[] prefix, int[] suffix) {
   private static final int[] NONE = {};
 
-  /** Thrown with a clause that says what is wrong. */
-  static final class MalformedException extends Exception {
-    private static final long serialVersionUID = 1L;
-
-    MalformedException(String problem) {
-      super(problem);
-    }
-  }
-
   /**
    * Reads a post_processor; null and absent mean nothing around the text.
    *

@@ -10,6 +10,7 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.util.HashSet;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.Set;
 
 /**
@@ -145,11 +146,9 @@ final class TokenizerJson {
     type("Fuse");
     json.writeEndArray();
     json.writeEndObject();
-    String unknown =
-        vocabulary.specialId("unknown").isPresent()
-            ? vocabulary.vocabularyKey(vocabulary.specialId("unknown").getAsInt())
-            : null;
-    modelStart(unknown, true, false);
+    OptionalInt unknownId = vocabulary.specialId("unknown");
+    String unknown = unknownId.isEmpty() ? "" : vocabulary.vocabularyKey(unknownId.getAsInt());
+    modelStart(unknown.isEmpty() ? null : unknown, true, false);
     json.writeArrayFieldStart("merges");
     List<String[]> merges = SentencePieceMerges.of(vocabulary);
     for (String[] merge : merges) {

@@ -263,6 +263,20 @@ class TokenizerTest {
     Files.writeString(file, model + "[],\"unk_token\":\"<unk>\"}}");
     refusedFolder(folder, "'<unk>' is not in the vocabulary");
     Files.writeString(
+        file, model + "[]},\"pre_tokenizer\":{\"type\":\"FixedLength\",\"length\":0}}");
+    refusedFolder(folder, "pre_tokenizer", "'FixedLength'", "Split");
+    Files.writeString(
+        file,
+        model
+            + "[]},\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":"
+            + "[{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}]}}");
+    refusedFolder(folder, "normalizer", "'Precompiled'");
+    Files.writeString(file, model + "[]},\"normalizer\":{\"type\":\"Prepend\",\"prepend\":\"\"}}");
+    refusedFolder(folder, "Prepend step of nothing");
+    Files.writeString(
+        file, byteLevel + "{\"type\":\"BPE\",\"vocab\":{\"\\ud83d\":0},\"merges\":[]}}");
+    refusedFolder(folder, "surrogate");
+    Files.writeString(
         file,
         model
             + "[]},\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":["
@@ -285,9 +299,7 @@ class TokenizerTest {
     PostProcessor found = PostProcessor.of(mapper.readTree(template), 4);
     assertArrayEquals(new int[] {1, 2}, found.prefix());
     assertArrayEquals(new int[] {3}, found.suffix());
-    assertThrows(
-        PostProcessor.MalformedException.class,
-        () -> PostProcessor.of(mapper.readTree(template), 3));
+    assertThrows(MalformedException.class, () -> PostProcessor.of(mapper.readTree(template), 3));
     String roberta = "{\"type\": \"RobertaProcessing\", \"sep\": [\"a\", 2], \"cls\": [\"b\", 0]}";
     PostProcessor around = PostProcessor.of(mapper.readTree(roberta), 3);
     assertArrayEquals(new int[] {0}, around.prefix());
@@ -323,6 +335,27 @@ class TokenizerTest {
       assertTrue(tokenizer.isEndOfGeneration(2));
       assertFalse(tokenizer.isSpecial(2));
     }
+  }
+
+  @Test
+  void loadsAUnigramModel(@TempDir Path folder) throws Exception {
+    String json =
+        """
+        {"normalizer": null,
+         "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always",
+                           "split": true},
+         "decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always",
+                     "split": true},
+         "model": {"type": "Unigram", "unk_id": 0, "vocab": [
+           ["<unk>", 0], ["▁", -3], ["a", -3], ["▁a", -2], ["b", -3], ["▁ab", -1]]}}
+        """;
+    Files.writeString(folder.resolve("tokenizer.json"), json);
+    try (Tokenizer tokenizer = Tokenizer.fromFolder(folder)) {
+      assertArrayEquals(new int[] {5, 3, 2}, tokenizer.encode("ab aa"));
+      assertEquals("ab aa", tokenizer.decode(new int[] {5, 3, 2}));
+    }
+    Files.writeString(folder.resolve("tokenizer.json"), json.replace("\"unk_id\": 0,", ""));
+    refusedFolder(folder, "no unk_id");
   }
 
   @Test

@@ -282,7 +282,16 @@ final class Prefill {
     switch (spec.normalizer()) {
       case Normalizer.Softmax softmax ->
           TileWeights.softmax(
-              s, from, to, lanes.max, lanes.sum, lane, lanes.out, outAt, add ? paddedValueDim : 0);
+              s,
+              from,
+              to,
+              lanes.top,
+              lanes.max,
+              lanes.sum,
+              lane,
+              lanes.out,
+              outAt,
+              add ? paddedValueDim : 0);
       case Normalizer.Sigmoid sigmoid ->
           TileWeights.sigmoid(s, from, to, sigmoid.bias() * scoring.unit());
       case Normalizer.None none -> TileWeights.plain(s, from, to);

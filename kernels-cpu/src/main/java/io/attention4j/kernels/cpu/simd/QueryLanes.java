@@ -18,7 +18,7 @@ final class QueryLanes {
   static final int WIDTH = Species.WIDE ? MicroTile4.WIDTH : MicroTile2.WIDTH;
 
   /** Most lanes of one piece of work: enough to hide the cost of loading a key tile. */
-  static final int MOST = 256;
+  static final int MOST = 512;
 
   private final int headDim;
   private final int paddedValueDim;
@@ -34,6 +34,9 @@ final class QueryLanes {
 
   /** Highest relative key position that the mask can show, per lane. */
   final int[] last = new int[MOST];
+
+  /** Scratch memory for the maximum over a tile, per lane. */
+  final float[] top = new float[MOST];
 
   /** Running maximum in base 2 (softmax), per lane. */
   final float[] max = new float[MOST];

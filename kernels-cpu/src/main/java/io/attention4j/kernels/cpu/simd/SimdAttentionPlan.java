@@ -24,17 +24,24 @@ final class SimdAttentionPlan implements AttentionPlan {
   private final TileTable table = new TileTable();
   private final Prefill prefill;
   private final Prefill.Room[] rooms;
+  private final Decode decode;
+  private final Decode.Room[] decodeRooms;
   private final Parallel.Body body = this::runPiece;
+  private final Parallel.Body merge = this::mergeChunks;
 
   SimdAttentionPlan(AttentionSpec spec, Parallel workers) {
     this.spec = spec;
     this.workers = workers;
     checks = new AttentionChecks(spec);
     MaskBounds mask = MaskBounds.of(spec.mask());
-    prefill = new Prefill(spec, mask, table, new TileScores(spec, mask));
+    TileScores scoring = new TileScores(spec, mask);
+    prefill = new Prefill(spec, mask, table, scoring);
+    decode = new Decode(spec, mask, table, scoring);
     rooms = new Prefill.Room[workers.threads()];
+    decodeRooms = new Decode.Room[workers.threads()];
     for (int worker = 0; worker < rooms.length; worker++) {
       rooms[worker] = new Prefill.Room(spec);
+      decodeRooms[worker] = new Decode.Room(spec);
     }
   }
 
@@ -43,12 +50,17 @@ final class SimdAttentionPlan implements AttentionPlan {
     checks.require(batch, in, out);
     table.build(batch, in.kv());
     prefill.begin(batch, in, out);
+    decode.begin(batch, in, out);
     switch (in.selection()) {
       case Selection.None none -> {
         int lanes = pieceLanes(batch);
         for (int s = 0; s < batch.sequences(); s++) {
           for (int h = 0; h < spec.kvHeads(); h++) {
-            prefill.addRows(s, h, lanes);
+            if ((long) batch.rows(s) * spec.groupSize() > Decode.MOST_ROWS) {
+              prefill.addRows(s, h, lanes);
+            } else if (batch.rows(s) > 0) {
+              decode.addRows(s, h);
+            }
           }
         }
       }
@@ -62,7 +74,9 @@ final class SimdAttentionPlan implements AttentionPlan {
         prefill.addGroups(keys);
       }
     }
-    workers.run(prefill.pieces(), body);
+    decode.reserve();
+    workers.run(prefill.pieces() + decode.pieces(), body);
+    workers.run(decode.merges(), merge);
   }
 
   private int pieceLanes(AttentionBatch batch) {
@@ -76,7 +90,15 @@ final class SimdAttentionPlan implements AttentionPlan {
   }
 
   private void runPiece(int piece, int worker) {
-    prefill.run(piece, rooms[worker]);
+    if (piece < prefill.pieces()) {
+      prefill.run(piece, rooms[worker]);
+    } else {
+      decode.run(piece - prefill.pieces(), decodeRooms[worker]);
+    }
+  }
+
+  private void mergeChunks(int job, int worker) {
+    decode.merge(job);
   }
 
   @Override

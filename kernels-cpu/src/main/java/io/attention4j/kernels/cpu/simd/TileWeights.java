@@ -24,8 +24,10 @@ final class TileWeights {
   private TileWeights() {}
 
   /**
-   * Online softmax in base 2 over keys [from, to).
+   * Online softmax in base 2 over keys [from, to). Small methods, because C2 stops inlining vector
+   * operations when a method has grown to some hundreds of them.
    *
+   * @param top scratch memory, as long as max
    * @param max running maximum of each lane from {@code lane} on
    * @param sum running sum of each lane
    * @param out [outRows, WIDTH] from {@code outAt}, rescaled where a maximum rises
@@ -34,51 +36,94 @@ final class TileWeights {
       float[] s,
       int from,
       int to,
+      float[] top,
       float[] max,
       float[] sum,
       int lane,
       float[] out,
       int outAt,
       int outRows) {
+    maxima(s, from, to, top, lane);
     for (int v = 0; v < WIDTH; v += LANES) {
-      FloatVector top = FloatVector.broadcast(FLOAT, Float.NEGATIVE_INFINITY);
+      raise(top, max, sum, lane + v, out, outAt + v, outRows);
+    }
+    exponentials(s, from, to, max, sum, lane);
+  }
+
+  private static void maxima(float[] s, int from, int to, float[] top, int lane) {
+    for (int v = 0; v < WIDTH; v += 2 * LANES) {
+      FloatVector topA = FloatVector.broadcast(FLOAT, Float.NEGATIVE_INFINITY);
+      FloatVector topB = topA;
       for (int k = from; k < to; k++) {
-        FloatVector x = FloatVector.fromArray(FLOAT, s, k * WIDTH + v);
-        top = top.blend(x, x.compare(GT, top));
+        int at = k * WIDTH + v;
+        FloatVector a = FloatVector.fromArray(FLOAT, s, at);
+        FloatVector b = FloatVector.fromArray(FLOAT, s, at + LANES);
+        topA = topA.blend(a, a.compare(GT, topA));
+        topB = topB.blend(b, b.compare(GT, topB));
       }
-      FloatVector old = FloatVector.fromArray(FLOAT, max, lane + v);
-      FloatVector total = FloatVector.fromArray(FLOAT, sum, lane + v);
-      FloatVector base = Exp2.finiteOrZero(old);
-      if (top.compare(GT, old.add(SLACK)).anyTrue()) {
-        FloatVector raised = old.blend(top, top.compare(GT, old));
-        base = Exp2.finiteOrZero(raised);
-        FloatVector correction = Exp2.upTo127(old.sub(base));
-        total = total.mul(correction);
-        raised.intoArray(max, lane + v);
-        for (int d = 0; d < outRows; d++) {
-          int at = outAt + d * WIDTH + v;
-          FloatVector.fromArray(FLOAT, out, at).mul(correction).intoArray(out, at);
-        }
-      }
-      FloatVector added = FloatVector.zero(FLOAT);
+      topA.intoArray(top, lane + v);
+      topB.intoArray(top, lane + v + LANES);
+    }
+  }
+
+  private static void raise(
+      float[] top, float[] max, float[] sum, int lane, float[] out, int outAt, int outRows) {
+    FloatVector old = FloatVector.fromArray(FLOAT, max, lane);
+    FloatVector now = FloatVector.fromArray(FLOAT, top, lane);
+    if (!now.compare(GT, old.add(SLACK)).anyTrue()) {
+      return;
+    }
+    correct(top, max, sum, lane);
+    FloatVector correction = FloatVector.fromArray(FLOAT, top, lane);
+    for (int d = 0; d < outRows; d++) {
+      int at = outAt + d * WIDTH;
+      FloatVector.fromArray(FLOAT, out, at).mul(correction).intoArray(out, at);
+    }
+  }
+
+  /**
+   * Raises maxima to top, rescales sums and leaves the factor in top. On its own because C2 would
+   * not inline the exponential into the rarely taken branch of {@link #raise}, and box its vectors.
+   */
+  private static void correct(float[] top, float[] max, float[] sum, int lane) {
+    FloatVector old = FloatVector.fromArray(FLOAT, max, lane);
+    FloatVector now = FloatVector.fromArray(FLOAT, top, lane);
+    FloatVector raised = old.blend(now, now.compare(GT, old));
+    FloatVector correction = Exp2.upTo127(old.sub(Exp2.finiteOrZero(raised)));
+    raised.intoArray(max, lane);
+    FloatVector.fromArray(FLOAT, sum, lane).mul(correction).intoArray(sum, lane);
+    correction.intoArray(top, lane);
+  }
+
+  private static void exponentials(
+      float[] s, int from, int to, float[] max, float[] sum, int lane) {
+    for (int v = 0; v < WIDTH; v += 2 * LANES) {
+      FloatVector baseA = Exp2.finiteOrZero(FloatVector.fromArray(FLOAT, max, lane + v));
+      FloatVector baseB = Exp2.finiteOrZero(FloatVector.fromArray(FLOAT, max, lane + v + LANES));
+      FloatVector sumA = FloatVector.zero(FLOAT);
+      FloatVector sumB = sumA;
       for (int k = from; k < to; k++) {
-        FloatVector x = FloatVector.fromArray(FLOAT, s, k * WIDTH + v);
-        FloatVector p = Exp2.upTo127(x.sub(base));
-        added = added.add(p);
-        p.intoArray(s, k * WIDTH + v);
+        int at = k * WIDTH + v;
+        FloatVector a = FloatVector.fromArray(FLOAT, s, at).sub(baseA);
+        FloatVector b = FloatVector.fromArray(FLOAT, s, at + LANES).sub(baseB);
+        a = Exp2.upTo127(a);
+        b = Exp2.upTo127(b);
+        sumA = sumA.add(a);
+        sumB = sumB.add(b);
+        a.intoArray(s, at);
+        b.intoArray(s, at + LANES);
       }
-      total.add(added).intoArray(sum, lane + v);
+      sumA.add(FloatVector.fromArray(FLOAT, sum, lane + v)).intoArray(sum, lane + v);
+      sumB.add(FloatVector.fromArray(FLOAT, sum, lane + v + LANES))
+          .intoArray(sum, lane + v + LANES);
     }
   }
 
   /** 1 / (1 + 2^(s + shift)) for keys [from, to); hidden keys are +inf. */
   static void sigmoid(float[] s, int from, int to, float shift) {
-    for (int v = 0; v < WIDTH; v += LANES) {
-      for (int k = from; k < to; k++) {
-        int at = k * WIDTH + v;
-        FloatVector power = Exp2.of(FloatVector.fromArray(FLOAT, s, at).add(shift));
-        FloatVector.broadcast(FLOAT, 1f).div(power.add(1f)).intoArray(s, at);
-      }
+    for (int at = from * WIDTH; at < to * WIDTH; at += LANES) {
+      FloatVector power = Exp2.of(FloatVector.fromArray(FLOAT, s, at).add(shift));
+      FloatVector.broadcast(FLOAT, 1f).div(power.add(1f)).intoArray(s, at);
     }
   }
 

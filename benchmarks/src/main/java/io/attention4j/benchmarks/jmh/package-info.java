@@ -1,0 +1,2 @@
+/** JMH benchmarks of single kernels. */
+package io.attention4j.benchmarks.jmh;

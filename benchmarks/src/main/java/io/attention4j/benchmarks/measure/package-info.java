@@ -1,0 +1,2 @@
+/** Timing by interleaved rounds, and the statistics of them. */
+package io.attention4j.benchmarks.measure;

@@ -1,0 +1,106 @@
+package io.attention4j.kernels.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.Availability;
+import io.attention4j.engine.spi.Device;
+import io.attention4j.engine.spi.DeviceOptions;
+import io.attention4j.engine.spi.KernelProvider;
+import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.tensor.Tensor;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+class ProvidersTest {
+  /** Prints the availability of cpu.simd in a JVM of its own. */
+  static final class Probe {
+    private Probe() {}
+
+    public static void main(String[] args) {
+      System.out.println(new SimdProvider().availability());
+    }
+  }
+
+  @Test
+  void serviceLoaderFindsBothBestFirst() {
+    List<String> ids =
+        KernelSelector.providers().stream()
+            .map(KernelProvider::id)
+            .filter(id -> id.startsWith("cpu."))
+            .toList();
+    assertEquals(List.of("cpu.simd", "cpu.scalar"), ids);
+  }
+
+  @Test
+  void jvmWithoutTheVectorApiIsToldWhatToAdd() throws Exception {
+    String answer = probe();
+    assertTrue(answer.startsWith("Unavailable"), answer);
+    assertTrue(answer.contains("--add-modules jdk.incubator.vector"), answer);
+  }
+
+  @Test
+  void interpretersAreRefused() throws Exception {
+    String answer = probe("--add-modules", "jdk.incubator.vector", "-Xint");
+    assertTrue(answer.contains("without an optimising compiler"), answer);
+    answer = probe("--add-modules", "jdk.incubator.vector", "-XX:TieredStopAtLevel=1");
+    assertTrue(answer.contains("without an optimising compiler"), answer);
+  }
+
+  @Test
+  void vectorWidthsAreChecked() throws Exception {
+    for (String width : List.of("100", "1024", "wide")) {
+      String answer =
+          probe("--add-modules", "jdk.incubator.vector", "-Dattention4j.vectorBits=" + width);
+      assertTrue(answer.startsWith("Unavailable"), answer);
+      assertTrue(answer.contains("vectorBits=" + width), answer);
+      assertTrue(answer.contains("128, 256 or 512"), answer);
+    }
+    String answer = probe("--add-modules", "jdk.incubator.vector", "-Dattention4j.vectorBits=128");
+    assertTrue(answer.contains("128-bit"), answer);
+  }
+
+  private static String probe(String... options) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(List.of(options));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Probe.class.getName()));
+    Process process = new ProcessBuilder(command).start();
+    String out = new String(process.getInputStream().readAllBytes());
+    String err = new String(process.getErrorStream().readAllBytes());
+    assertTrue(process.waitFor(60, TimeUnit.SECONDS), "the probe hangs");
+    assertEquals(0, process.exitValue(), err);
+    return out.strip();
+  }
+
+  @Test
+  void scalarIsAlwaysThere() {
+    assertTrue(new ScalarProvider().availability() instanceof Availability.Available);
+  }
+
+  @Test
+  void deviceCopiesBothWays() {
+    try (Device device = new ScalarProvider().open(new DeviceOptions(1));
+        Device.TensorArena tensors = device.newArena();
+        Arena arena = Arena.ofConfined()) {
+      assertEquals(1, device.threads());
+      Tensor tensor = tensors.allocate(DType.F32, 2, 3);
+      MemorySegment source = arena.allocateFrom(Tensor.FLOAT, 1, 2, 3, 4, 5, 6);
+      device.upload(source, tensor);
+      MemorySegment target = arena.allocate(24);
+      device.download(tensor, target);
+      assertEquals(-1, source.mismatch(target));
+      MemorySegment small = arena.allocate(20);
+      assertThrows(IllegalArgumentException.class, () -> device.upload(small, tensor));
+      assertThrows(IllegalArgumentException.class, () -> device.download(tensor, small));
+    }
+  }
+}
