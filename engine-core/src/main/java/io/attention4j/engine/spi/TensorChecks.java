@@ -195,7 +195,7 @@ public final class TensorChecks {
           outputs.length + " outputs for " + weights.size() + " weights");
     }
     for (int i = 0; i < outputs.length; i++) {
-      requireRows("output " + i, outputs[i], rows, weights.get(i).extent(0));
+      requireRows("every output", outputs[i], rows, weights.get(i).extent(0));
     }
   }
 

@@ -9,6 +9,7 @@ import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.RowCodec;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,7 +18,8 @@ import java.util.SplittableRandom;
 
 /**
  * Quick timings of the matrix kernels beside probes of the machine; no test, and no benchmark to
- * quote. Arguments: threads, rows of x (1 for decoding), seconds per line, then weight types.
+ * quote. Arguments: threads, rows of x (1 for decoding), seconds per line, then weight types. One
+ * thread is timed by its CPU time, which other load on the machine distorts less.
  */
 public final class MatmulTimings {
   private MatmulTimings() {}
@@ -82,9 +84,9 @@ public final class MatmulTimings {
       List<Double> nanos = new ArrayList<>();
       long end = System.nanoTime() + (long) (seconds * 1e9);
       for (int i = 0; System.nanoTime() < end || i < 3 * plans.size(); i++) {
-        long start = System.nanoTime();
+        long start = nanos(device);
         plans.get(i % plans.size()).run(x, rows, outputs, false);
-        nanos.add((double) (System.nanoTime() - start));
+        nanos.add((double) (nanos(device) - start));
       }
       List<Double> warm = new ArrayList<>(nanos.subList(nanos.size() / 3, nanos.size()));
       warm.sort(null);
@@ -100,6 +102,12 @@ public final class MatmulTimings {
           planMillis / plans.size());
       plans.forEach(MatmulKernel.MatmulPlan::close);
     }
+  }
+
+  private static long nanos(Device device) {
+    return device.threads() == 1
+        ? ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime()
+        : System.nanoTime();
   }
 
   private static Tensor copy(Device.TensorArena arena, Tensor source) {

@@ -130,26 +130,46 @@ final class ShortTiles {
       float[] out,
       int outAt) {
     for (int r = 0; r < X_ROWS; r++) {
-      float scale = x.scales()[xBlock + r * xBlocks];
-      float sum = x.codeSums()[xBlock + r * xBlocks];
-      FloatVector xScale = FloatVector.broadcast(FLOAT, scale);
-      FloatVector xSum = FloatVector.broadcast(FLOAT, sum);
-      for (int i = 0; i < ROWS; i += RowGroups.ROWS) {
-        IntVector s = ShortVector.fromArray(SHORT, products, r * ROWS + i).reinterpretAsInts();
-        FloatVector p0 = (FloatVector) s.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0);
-        FloatVector p1 = (FloatVector) s.lanewise(ASHR, 16).convert(I2F, 0);
-        int o = outAt + r * ROWS + i;
-        p0 =
-            p0.fma(
-                FloatVector.fromArray(FLOAT, scales, at + i),
-                xSum.mul(FloatVector.fromArray(FLOAT, offsets, at + i)));
-        p1 =
-            p1.fma(
-                FloatVector.fromArray(FLOAT, scales, at + i + LANES),
-                xSum.mul(FloatVector.fromArray(FLOAT, offsets, at + i + LANES)));
-        p0.fma(xScale, FloatVector.fromArray(FLOAT, out, o)).intoArray(out, o);
-        p1.fma(xScale, FloatVector.fromArray(FLOAT, out, o + LANES)).intoArray(out, o + LANES);
-      }
+      float xScale = x.scales()[xBlock + r * xBlocks];
+      float xSum = x.codeSums()[xBlock + r * xBlocks];
+      addGroup(products, r * ROWS, scales, offsets, at, xScale, xSum, out, outAt + r * ROWS);
+      addGroup(
+          products,
+          r * ROWS + RowGroups.ROWS,
+          scales,
+          offsets,
+          at + RowGroups.ROWS,
+          xScale,
+          xSum,
+          out,
+          outAt + r * ROWS + RowGroups.ROWS);
     }
+  }
+
+  private static void addGroup(
+      short[] products,
+      int productsAt,
+      float[] scales,
+      float[] offsets,
+      int at,
+      float xScale,
+      float xSum,
+      float[] out,
+      int outAt) {
+    IntVector s = ShortVector.fromArray(SHORT, products, productsAt).reinterpretAsInts();
+    FloatVector p0 = (FloatVector) s.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0);
+    FloatVector p1 = (FloatVector) s.lanewise(ASHR, 16).convert(I2F, 0);
+    FloatVector scale = FloatVector.broadcast(FLOAT, xScale);
+    FloatVector sum = FloatVector.broadcast(FLOAT, xSum);
+    p0 =
+        p0.fma(
+            FloatVector.fromArray(FLOAT, scales, at),
+            sum.mul(FloatVector.fromArray(FLOAT, offsets, at)));
+    p1 =
+        p1.fma(
+            FloatVector.fromArray(FLOAT, scales, at + LANES),
+            sum.mul(FloatVector.fromArray(FLOAT, offsets, at + LANES)));
+    p0.fma(scale, FloatVector.fromArray(FLOAT, out, outAt)).intoArray(out, outAt);
+    p1.fma(scale, FloatVector.fromArray(FLOAT, out, outAt + LANES)).intoArray(out, outAt + LANES);
   }
 }

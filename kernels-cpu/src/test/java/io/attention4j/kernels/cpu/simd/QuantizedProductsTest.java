@@ -1,5 +1,6 @@
 package io.attention4j.kernels.cpu.simd;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -11,6 +12,8 @@ import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.RowCodec;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.SimdProvider;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -102,7 +105,7 @@ class QuantizedProductsTest {
       // row; the code after it is not zero.
       weight.segment().set(Tensor.SHORT, 3 * type.bytes(256), (short) 0x7c00);
       weight.segment().set(Tensor.SHORT, 3 * type.bytes(256) + 4, (short) 0x1111);
-      Tensor x = Tensor.ofFloats(java.lang.foreign.Arena.ofAuto(), ones(256), 1, 256);
+      Tensor x = Tensor.ofFloats(Arena.ofAuto(), ones(256), 1, 256);
       Tensor y = arena.allocate(DType.F32, 1, 40);
       try (MatmulKernel.MatmulPlan plan = kernel(device).plan(List.of(weight), null)) {
         plan.run(x, 1, new Tensor[] {y}, false);
@@ -114,7 +117,7 @@ class QuantizedProductsTest {
 
   private static float[] ones(int count) {
     float[] values = new float[count];
-    java.util.Arrays.fill(values, 1);
+    Arrays.fill(values, 1);
     return values;
   }
 
@@ -138,23 +141,26 @@ class QuantizedProductsTest {
     return device.kernel(MatmulKernel.class).orElseThrow();
   }
 
-  /** x W^T on two threads; w is replaced by what its type stores. */
+  /** x W^T, the same bits on one, two and three threads; w becomes what its type stores. */
   private static float[] product(DType type, float[] w, float[] x, int out, int in, int rows) {
-    try (Device device = new SimdProvider().open(new DeviceOptions(2));
-        Device.TensorArena arena = device.newArena()) {
-      Tensor weight = arena.allocate(type, out, in);
+    try (Arena arena = Arena.ofShared()) {
+      Tensor weight = Tensor.allocate(arena, type, out, in);
       RowCodec codec = RowCodec.of(type);
       codec.encode(w, 0, weight.segment(), 0, w.length);
       codec.decode(weight.segment(), 0, w, 0, w.length);
-      Tensor input = arena.allocate(DType.F32, rows, in);
-      for (int i = 0; i < x.length; i++) {
-        input.segment().setAtIndex(Tensor.FLOAT, i, x[i]);
+      Tensor input = Tensor.ofFloats(arena, x, rows, in);
+      Tensor[] outputs = {Tensor.allocate(arena, DType.F32, rows, out)};
+      float[] first = null;
+      for (int threads = 1; threads <= 3; threads++) {
+        try (Device device = new SimdProvider().open(new DeviceOptions(threads));
+            MatmulKernel.MatmulPlan plan = kernel(device).plan(List.of(weight), null)) {
+          plan.run(input, rows, outputs, false);
+        }
+        float[] result = outputs[0].toFloats();
+        first = first == null ? result : first;
+        assertArrayEquals(first, result, type + " on " + threads + " threads");
       }
-      Tensor output = arena.allocate(DType.F32, rows, out);
-      try (MatmulKernel.MatmulPlan plan = kernel(device).plan(List.of(weight), null)) {
-        plan.run(input, rows, new Tensor[] {output}, false);
-      }
-      return output.toFloats();
+      return first;
     }
   }
 }
