@@ -1,6 +1,7 @@
 # Sourced by the launchers at the root, which set: root (this checkout), module, main, practice (the
-# arguments of a short run that loads what a usual run loads). Starts the program of that module on
-# JDK 25 or newer, building what is missing or older than its sources.
+# arguments of a short run that loads what a usual run loads) and may set profile (a Maven profile
+# that builds the module in target/PROFILE) and own_options (of the JVM). Starts the program of that
+# module on JDK 25 or newer, building what is missing or older than its sources.
 # Only the program's own words reach stdout and stderr.
 
 program="${0##*/}"
@@ -12,14 +13,15 @@ fail() {
 
 source "$root/tools/find-jdk.sh"
 
-target="$root/$module/target"
+target="$root/$module/target${profile:+/$profile}"
 stamp="$target/launcher.stamp"
 log="$root/target/$module-build.log"
 
 # True when nothing was built yet, or a pom or main source changed since.
 is_stale() {
   [[ -e $stamp ]] || return 0
-  [[ -n $(find "$root"/tools "$root"/pom.xml "$root"/*/pom.xml "$root"/*/src/main -newer "$stamp" -print -quit 2>/dev/null) ]]
+  [[ -n $(find "$root"/tools "$root"/pom.xml "$root"/*/pom.xml "$root"/*/src/main \
+    ${profile:+"$root/$module/src/$profile"} -newer "$stamp" -print -quit 2>/dev/null) ]]
 }
 
 class_path() {
@@ -41,6 +43,7 @@ options=(
   --add-modules=jdk.incubator.vector
   --enable-native-access=ALL-UNNAMED
   --add-opens=java.base/java.io=ALL-UNNAMED
+  ${own_options[@]+"${own_options[@]}"}
 )
 
 # Brings program and class archive up to date, with the output in the log; says so only if that takes
@@ -81,7 +84,8 @@ prepare() {
   if is_stale; then
     rm -rf "$target/lib" "$target"/launcher*
     : >"$stamp.new"
-    (cd "$root" && JAVA_HOME="$jdk" exec ./mvnw -B -ntp -Dquick -Dmaven.test.skip=true -pl "$module" -am package) ||
+    (cd "$root" && JAVA_HOME="$jdk" exec ./mvnw -B -ntp -Dquick -Dmaven.test.skip=true ${profile:+-P"$profile"} \
+      -pl "$module" -am package) ||
       return 1
     mv "$stamp.new" "$stamp"
   fi

@@ -1,0 +1,2 @@
+/** Native memory in the pages that suit it. */
+package io.attention4j.kernels.cpu.memory;
