@@ -13,9 +13,10 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Turns the machine code that a JVM without hsdis prints ({@code -XX:CompileCommand=print,...}) into
- * instructions: {@code java tools/Disassemble.java < output}. Needs objdump (Debian: binutils).
- * Everything but the code of methods passes through; the JVM's remarks stay with their addresses.
+ * Turns the machine code that a JVM without hsdis prints ({@code -XX:CompileCommand=print,...})
+ * into instructions: {@code java tools/Disassemble.java < output}. Needs objdump (Debian:
+ * binutils). Everything but the code of methods passes through; the JVM's remarks stay with their
+ * addresses.
  */
 public final class Disassemble {
   private final Path file;
@@ -107,8 +108,7 @@ public final class Disassemble {
         while (!pending.isEmpty() && pending.getFirst().getKey() <= address) {
           pending.removeFirst().getValue().forEach(remark -> System.out.println("    " + remark));
         }
-        System.out.printf(
-            Locale.ROOT, "  0x%x  %s%n", address, text.substring(colon + 1).strip());
+        System.out.printf(Locale.ROOT, "  0x%x  %s%n", address, text.substring(colon + 1).strip());
       }
     }
     if (objdump.waitFor() != 0) {

@@ -31,12 +31,10 @@ class PeersTest {
         }
       }
     }
-    assertEquals(
-        List.of("ORT MultiHeadAttention", "ORT Attention-23", "libtorch SDPA"), seen);
+    assertEquals(List.of("ORT MultiHeadAttention", "ORT Attention-23", "libtorch SDPA"), seen);
   }
 
-  private static void check(
-      AttentionPeer kernel, boolean causal, float[] q, float[] k, float[] v) {
+  private static void check(AttentionPeer kernel, boolean causal, float[] q, float[] k, float[] v) {
     double[] expected = NaiveAttention.compute(HEADS, LENGTH, HEAD_DIM, causal, q, k, v);
     AttentionPeer.Task task = new AttentionPeer.Task(HEADS, LENGTH, HEAD_DIM, causal);
     try (AttentionPeer.Run run = kernel.open(task, q, k, v)) {

@@ -69,8 +69,7 @@ class AttentionProblemTest {
   void operationsAndBytesAreThoseOfTheFormula() {
     assertEquals(4.0 * 8 * 64 * 512 * 512, AttentionCase.prefill(8, 64, 512, false).flops());
     assertEquals(2.0 * 8 * 64 * 512 * 512, AttentionCase.prefill(8, 64, 512, true).flops());
-    AttentionCase decode =
-        AttentionCase.decode(32, 8, 64, KvFormat.F16, List.of(65536, 512, 512));
+    AttentionCase decode = AttentionCase.decode(32, 8, 64, KvFormat.F16, List.of(65536, 512, 512));
     assertEquals(4.0 * 32 * 64 * (65536 + 1024), decode.flops());
     assertEquals(2.0 * 8 * 64 * 2 * (65536 + 1024), decode.bytes());
     assertEquals("65536 + 2 x 512", decode.keysText());
@@ -86,7 +85,6 @@ class AttentionProblemTest {
         IllegalArgumentException.class,
         () -> AttentionCase.prefill(2, 64, 1000, false).sparse(0.5));
     assertThrows(
-        IllegalArgumentException.class,
-        () -> AttentionCase.prefill(2, 64, 1024, true).sparse(0.5));
+        IllegalArgumentException.class, () -> AttentionCase.prefill(2, 64, 1024, true).sparse(0.5));
   }
 }

@@ -64,8 +64,7 @@ class RoundsTest {
   @Test
   void shareOfProbeUsesTheProbesAroundEachRound() {
     Measured measured =
-        new Measured(
-            List.of("a"), new double[][] {{1, 2, 4}}, new double[][] {{100, 60, 40, 10}});
+        new Measured(List.of("a"), new double[][] {{1, 2, 4}}, new double[][] {{100, 60, 40, 10}});
     assertEquals(80, measured.probe(0, 0));
     assertEquals(50, measured.probe(0));
     // Shares of the rounds: 40/80, 20/50, 10/25.

@@ -11,7 +11,8 @@ class StatisticsTest {
     assertEquals(3, Statistics.median(3));
     assertEquals(2, Statistics.median(9, 1, 2));
     assertEquals(2.5, Statistics.median(4, 1, 3, 2));
-    assertEquals(Double.POSITIVE_INFINITY, Statistics.median(1, Double.POSITIVE_INFINITY, 1e308 * 10));
+    assertEquals(
+        Double.POSITIVE_INFINITY, Statistics.median(1, Double.POSITIVE_INFINITY, 1e308 * 10));
   }
 
   @Test

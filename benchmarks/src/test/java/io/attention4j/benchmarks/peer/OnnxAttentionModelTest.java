@@ -78,15 +78,13 @@ class OnnxAttentionModelTest {
     TreeMap<Integer, List<Object>> model = fields(OnnxAttentionModel.bytes(operator, 300, causal));
     assertEquals(List.of(10L), model.get(1), "IR version");
     assertEquals(
-        operatorSets,
-        model.get(8).stream().map(OnnxAttentionModelTest::operatorSet).toList());
+        operatorSets, model.get(8).stream().map(OnnxAttentionModelTest::operatorSet).toList());
     TreeMap<Integer, List<Object>> graph = fields(bytes(model, 7));
     TreeMap<Integer, List<Object>> node = fields(bytes(graph, 1));
     assertEquals(List.of("q", "k", "v"), strings(node, 1));
     assertEquals(List.of("y"), strings(node, 2));
     assertEquals(List.of(opType), strings(node, 4));
-    assertEquals(
-        attributes, node.get(5).stream().map(OnnxAttentionModelTest::attribute).toList());
+    assertEquals(attributes, node.get(5).stream().map(OnnxAttentionModelTest::attribute).toList());
     assertEquals(domains, strings(node, 7));
     assertEquals(3, graph.get(11).size());
     for (List<Object> tensors : List.of(graph.get(11), graph.get(12))) {

@@ -114,8 +114,7 @@ class ReportTest {
     assumeTrue(hasFonts(), "SKIPPED: this JDK has no fonts, so plots cannot be drawn here");
     Path target = folder.resolve("made").resolve("here");
     report(List.of(chart())).write(target);
-    assertEquals(
-        report(List.of(chart())).markdown(), Files.readString(target.resolve("speed.md")));
+    assertEquals(report(List.of(chart())).markdown(), Files.readString(target.resolve("speed.md")));
     assertEquals(Report.csv(table()), Files.readString(target.resolve("speeds.csv")));
     BufferedImage image = ImageIO.read(target.resolve("bars.png").toFile());
     assertTrue(image.getWidth() >= 900 && image.getHeight() == 500, image.toString());
