@@ -6,6 +6,9 @@ import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
+import io.attention4j.engine.spi.MatmulKernel;
+import io.attention4j.engine.spi.MatmulSpec;
+import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.architecture.ModelConfig;
 import io.attention4j.llm.decoder.Closing;
 import io.attention4j.llm.decoder.Decoder;
@@ -146,9 +149,16 @@ public final class LanguageModel implements AutoCloseable {
     KernelSelector kernels = KernelSelector.open(provider, new DeviceOptions(options.threads()));
     opened.add(kernels);
     KvCache.Factory caches = CacheFactories.create(options.kvCache(), kernels);
+    MatmulKernel matmul = kernels.device().kernel(MatmulKernel.class).orElse(null);
     long weights = 0;
+    long packed = 0;
     for (String name : files.weightNames()) {
-      weights += files.tensors().tensor(name).byteSize();
+      Tensor tensor = files.tensors().tensor(name);
+      weights += tensor.byteSize();
+      if (matmul != null && tensor.shape().rank() == 2) {
+        packed +=
+            matmul.ownedBytes(new MatmulSpec(tensor.dtype(), tensor.extent(0), tensor.extent(1)));
+      }
     }
     long kv = 0;
     for (int layer = 0; layer < config.sizes().layers(); layer++) {
@@ -156,7 +166,7 @@ public final class LanguageModel implements AutoCloseable {
       kv = bytes > Long.MAX_VALUE - kv ? Long.MAX_VALUE : kv + bytes;
     }
     MemoryEstimate memory =
-        new MemoryEstimate(weights, kv, Decoder.scratchBytes(config, rows), context);
+        new MemoryEstimate(weights, packed, kv, Decoder.scratchBytes(config, rows), context);
     return new Plan(files, config, context, rows, kernels, caches, memory);
   }
 

@@ -39,7 +39,7 @@ final class MemoryBudget {
    * what it must.
    */
   static void require(MemoryEstimate estimate, long availableBytes) {
-    long room = availableBytes - estimate.scratchBytes();
+    long room = availableBytes - estimate.scratchBytes() - estimate.packedBytes();
     if (estimate.kvCacheBytes() <= room) {
       return;
     }
@@ -51,8 +51,8 @@ final class MemoryBudget {
             + " tokens needs "
             + gibibytes(estimate.kvCacheBytes())
             + " for the KV cache and "
-            + gibibytes(estimate.scratchBytes())
-            + " for buffers, but "
+            + gibibytes(estimate.scratchBytes() + estimate.packedBytes())
+            + " for buffers and packed weights, but "
             + gibibytes(availableBytes)
             + " of memory are available; ask for a context of at most "
             + fitting

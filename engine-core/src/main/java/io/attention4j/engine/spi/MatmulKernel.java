@@ -14,6 +14,13 @@ public interface MatmulKernel extends Kernel<MatmulSpec> {
    */
   MatmulPlan plan(List<Tensor> weights, List<Tensor> biases);
 
+  /**
+   * Bytes that a plan keeps besides a weight of this shape, such as a repacked copy; for estimates.
+   */
+  default long ownedBytes(MatmulSpec spec) {
+    return 0;
+  }
+
   /** Bound weights. */
   interface MatmulPlan extends AutoCloseable {
     /**

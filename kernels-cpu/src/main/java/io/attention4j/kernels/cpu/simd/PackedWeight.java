@@ -1,6 +1,7 @@
 package io.attention4j.kernels.cpu.simd;
 
 import io.attention4j.engine.runtime.Parallel;
+import io.attention4j.engine.spi.MatmulSpec;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.rows.HostMemory;
 import java.lang.foreign.Arena;
@@ -9,6 +10,16 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /** A weight in the layout of {@link RowGroups}. */
 record PackedWeight(RowGroups layout, MemorySegment memory, long groupBytes) {
+  /** Bytes of the packed form of a weight, 0 where there is none. */
+  static long bytes(MatmulSpec spec) {
+    RowGroups layout = RowGroups.of(spec.weight());
+    if (layout == null) {
+      return 0;
+    }
+    long groups = Math.ceilDiv(spec.outFeatures(), (long) RowGroups.ROWS);
+    return Math.multiplyExact(groups, layout.groupBytes(Math.toIntExact(spec.inFeatures())));
+  }
+
   /** Packs a weight, or returns null if its type or its values ask for the stored form. */
   static PackedWeight of(Tensor weight, Arena arena, Parallel workers) {
     RowGroups layout = RowGroups.of(weight.dtype());

@@ -24,6 +24,11 @@ final class SimdMatmul implements MatmulKernel {
   }
 
   @Override
+  public long ownedBytes(MatmulSpec spec) {
+    return PackedWeight.bytes(spec);
+  }
+
+  @Override
   public MatmulPlan plan(List<Tensor> weights, List<Tensor> biases) {
     return new SimdMatmulPlan(weights, biases, workers, scratch);
   }
