@@ -66,7 +66,7 @@ public final class Disassemble {
       start = address;
     }
     String rest = text.substring(colon + 2).strip();
-    if (rest.startsWith(";")) {
+    if (!rest.matches("[0-9a-f| ]+")) { // a remark, or words of another thread in between
       remark(address, rest);
     } else {
       code.position((int) (address - start));
