@@ -16,7 +16,6 @@ import picocli.CommandLine.Spec;
 /** {@code attention4j-bench attention}. */
 @Command(
     name = "attention",
-    mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
       "Measures the attention kernels against the machine's FMA peak and read bandwidth and, in"

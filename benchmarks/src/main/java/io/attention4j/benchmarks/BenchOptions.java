@@ -44,6 +44,12 @@ final class BenchOptions {
       description = "Also write the tables as Markdown and CSV, and plots as PNG, to this folder.")
   private Path folder;
 
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Show this help.")
+  private boolean help;
+
   boolean quick() {
     return quick;
   }

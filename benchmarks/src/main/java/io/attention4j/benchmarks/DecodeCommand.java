@@ -20,7 +20,6 @@ import picocli.CommandLine.Spec;
 /** {@code attention4j-bench decode}. */
 @Command(
     name = "decode",
-    mixinStandardHelpOptions = true,
     sortOptions = false,
     description = {
       "Measures decoding and prefill of models with random weights in the shape of Llama-3.2-1B,"

@@ -1,8 +1,10 @@
 package io.attention4j.benchmarks;
 
+import io.attention4j.llm.format.ModelFormatException;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.util.Arrays;
 import picocli.CommandLine;
 
@@ -34,7 +36,7 @@ public final class Main {
     line.setOut(new PrintWriter(new OutputStreamWriter(System.out, System.out.charset())));
     line.setExecutionExceptionHandler(
         (exception, _, _) -> {
-          if (exception instanceof IllegalArgumentException || exception instanceof IOException) {
+          if (isForPeople(exception)) {
             System.err.println("attention4j-bench: " + exception.getMessage());
           } else {
             exception.printStackTrace();
@@ -42,5 +44,14 @@ public final class Main {
           return 1;
         });
     System.exit(line.execute(Arrays.copyOfRange(args, 1, args.length)));
+  }
+
+  /** Whether the message alone says what is wrong; everything else is a bug of ours. */
+  private static boolean isForPeople(Exception exception) {
+    return exception instanceof IllegalArgumentException
+        || exception instanceof IllegalStateException
+        || exception instanceof IOException
+        || exception instanceof UncheckedIOException
+        || exception instanceof ModelFormatException;
   }
 }

@@ -10,6 +10,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.DoubleSupplier;
 
 /** The lines above a report: where and how its numbers were measured. */
 public final class Header {
@@ -42,10 +43,10 @@ public final class Header {
     lines.add(
         String.format(
             Locale.ROOT,
-            "probes    f32 FMA peak %.1f GFLOP/s, read bandwidth %.1f GB/s (best of %d s each,"
-                + " before the start)",
-            probes.fmaPeak(PROBE).getAsDouble() / 1e9,
-            probes.readBandwidth(PROBE).getAsDouble() / 1e9,
+            "probes    f32 FMA peak %.1f GFLOP/s, read bandwidth %.1f GB/s (best of two times %d s"
+                + " each, before the start)",
+            best(probes.fmaPeak(PROBE)) / 1e9,
+            best(probes.readBandwidth(PROBE)) / 1e9,
             PROBE.toSeconds()));
     lines.add(
         "peers     "
@@ -58,5 +59,10 @@ public final class Header {
             bench.rounds().rounds(),
             bench.probe().toMillis()));
     return lines;
+  }
+
+  /** The first time is also for the JIT compiler, which on a busy machine takes most of it. */
+  private static double best(DoubleSupplier probe) {
+    return Math.max(probe.getAsDouble(), probe.getAsDouble());
   }
 }
