@@ -3,6 +3,7 @@ package io.attention4j.kernels.cpu.simd;
 import io.attention4j.engine.runtime.Parallel;
 import io.attention4j.engine.spi.MatmulSpec;
 import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.kernels.cpu.memory.HugePages;
 import io.attention4j.kernels.cpu.rows.HostMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -10,6 +11,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /** A weight in the layout of {@link RowGroups}. */
 record PackedWeight(RowGroups layout, MemorySegment memory, long groupBytes) {
+  /** Below this a huge page would be wasted, and the matrix is not what bounds decoding. */
+  private static final long MIN_HUGE_BYTES = 2 * HugePages.PAGE_BYTES;
+
   /** Bytes of the packed form of a weight, 0 where there is none. */
   static long bytes(MatmulSpec spec) {
     RowGroups layout = RowGroups.of(spec.weight());
@@ -29,8 +33,11 @@ record PackedWeight(RowGroups layout, MemorySegment memory, long groupBytes) {
     int in = Math.toIntExact(weight.extent(1));
     int groups = Math.toIntExact(Math.ceilDiv(weight.extent(0), (long) RowGroups.ROWS));
     long groupBytes = layout.groupBytes(in);
+    long bytes = Math.multiplyExact(groups, groupBytes);
     MemorySegment memory =
-        arena.allocate(Math.multiplyExact(groups, groupBytes), Tensor.ALIGNMENT_BYTES);
+        bytes < MIN_HUGE_BYTES
+            ? arena.allocate(bytes, Tensor.ALIGNMENT_BYTES)
+            : HugePages.allocate(arena, bytes);
     MemorySegment source = HostMemory.of(weight);
     long rowBytes = weight.dtype().bytes(weight.stride(0));
     AtomicBoolean refused = new AtomicBoolean();
