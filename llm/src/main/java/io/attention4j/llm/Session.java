@@ -18,7 +18,7 @@ import java.util.function.Consumer;
 /**
  * One sequence of tokens and what the model's layers remember of it. A session is for one thread at
  * a time; sessions of several threads step through the model together. Results do not depend on
- * what other sessions do.
+ * what other sessions do, up to rounding: the rows of a pass together can choose another kernel.
  *
  * <p>After an exception from the model a session stands where it stood before the tokens that
  * failed, or is empty if a layer cannot go back.
