@@ -111,6 +111,7 @@ launch() {
   # Without a locale the JVM would read arguments and write text as ASCII.
   case "${LC_ALL:-${LC_CTYPE:-${LANG:-C}}}" in C | POSIX) export LC_ALL=C.UTF-8 ;; esac
   # The program's stderr may be a terminal although descriptor 2 is about to be a pipe.
+  [[ ! -t 1 ]] || options+=(-Dattention4j.stdout.terminal=true)
   [[ ! -t 2 ]] || options+=(-Dattention4j.stderr.terminal=true)
   # The JVM announces the incubating vector module on stderr and has no switch against it. So its
   # descriptor 2 goes through a filter for that line, and the program writes to the real one, 3.

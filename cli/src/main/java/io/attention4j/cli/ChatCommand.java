@@ -175,7 +175,7 @@ final class ChatCommand implements Callable<Integer> {
       return;
     }
     PrintWriter out = spec.commandLine().getOut();
-    GenerationResult result = Pieces.print(generation, out);
+    GenerationResult result = Pieces.print(generation, out, true);
     messages.add(ChatMessage.assistant(result.text()));
     if (result.finishReason() == FinishReason.CONTEXT_FULL) {
       note(

@@ -29,8 +29,9 @@ import picocli.CommandLine.Spec;
     name = "generate",
     description = {
       "Continues a prompt with a language model.",
-      "The new text alone goes to stdout; the prompt is not repeated. Without --prompt and --model"
-          + " the demo model continues a prompt of its own.",
+      "The new text alone goes to stdout, byte for byte (a terminal gets a last line end); the prompt"
+          + " is not repeated. Without --prompt and --model the demo model continues a prompt of its"
+          + " own; standard input is read only for --prompt-file -.",
       ""
     })
 final class GenerateCommand implements Callable<Integer> {
@@ -100,7 +101,8 @@ final class GenerateCommand implements Callable<Integer> {
         Session session = loaded.newSession()) {
       Generation generation = start(session, request);
       PrintWriter out = spec.commandLine().getOut();
-      GenerationResult result = json ? generation.run() : Pieces.print(generation, out);
+      GenerationResult result =
+          json ? generation.run() : Pieces.print(generation, out, StandardOutput.isTerminal());
       if (json) {
         out.println(toJson(loaded, text, options, result));
       }

@@ -9,8 +9,12 @@ import java.io.PrintWriter;
 final class Pieces {
   private Pieces() {}
 
-  /** Prints every piece as it comes, and a line end behind a text that has none. */
-  static GenerationResult print(Generation generation, PrintWriter out) {
+  /**
+   * Prints every piece as it comes.
+   *
+   * @param endLine whether a line end goes behind a text that has none
+   */
+  static GenerationResult print(Generation generation, PrintWriter out, boolean endLine) {
     boolean endsLine = true;
     for (Piece piece : generation) {
       if (!piece.text().isEmpty()) {
@@ -19,7 +23,7 @@ final class Pieces {
         endsLine = piece.text().endsWith("\n");
       }
     }
-    if (!endsLine) {
+    if (endLine && !endsLine) {
       out.println();
       out.flush();
     }

@@ -6,11 +6,14 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /** {@code attention4j quantize IN OUT TYPE}. */
 @Command(name = "quantize", description = "Writes a GGUF model with its weights in another format.")
@@ -26,8 +29,23 @@ final class QuantizeCommand implements Callable<Integer> {
   @Parameters(
       index = "2",
       paramLabel = "TYPE",
+      converter = TypeName.class,
       description = "F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K.")
   private DType type;
+
+  /** Names only types that can be written, which an enum's own message does not. */
+  private static final class TypeName implements ITypeConverter<DType> {
+    @Override
+    public DType convert(String name) {
+      return Arrays.stream(DType.values())
+          .filter(type -> type.name().equalsIgnoreCase(name))
+          .findFirst()
+          .orElseThrow(
+              () ->
+                  new TypeConversionException(
+                      "unknown type '" + name + "'; choose F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K"));
+    }
+  }
 
   @Override
   public Integer call() throws IOException {

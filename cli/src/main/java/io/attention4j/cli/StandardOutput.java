@@ -26,6 +26,9 @@ final class StandardOutput extends OutputStream {
     }
   }
 
+  /** Set by the launcher where its stdout is a terminal; the JDK asks about stdin as well. */
+  private static final String TERMINAL_PROPERTY = "attention4j.stdout.terminal";
+
   private final OutputStream target;
 
   StandardOutput(OutputStream target) {
@@ -37,6 +40,11 @@ final class StandardOutput extends OutputStream {
     OutputStream descriptor = new FileOutputStream(FileDescriptor.out);
     return new PrintWriter(
         new OutputStreamWriter(new StandardOutput(descriptor), System.out.charset()));
+  }
+
+  /** Whether a person reads along. */
+  static boolean isTerminal() {
+    return Boolean.getBoolean(TERMINAL_PROPERTY);
   }
 
   @Override

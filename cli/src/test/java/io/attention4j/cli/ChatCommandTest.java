@@ -47,7 +47,7 @@ class ChatCommandTest {
             "6",
             "-p",
             "user: Hello there<|sep|>assistant:"); // BOS is added
-    assertEquals(generate.out(), chat.out());
+    assertEquals(generate.out() + System.lineSeparator(), chat.out());
     assertEquals("", chat.err());
   }
 

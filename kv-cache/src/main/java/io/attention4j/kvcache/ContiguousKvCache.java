@@ -66,7 +66,13 @@ final class ContiguousKvCache implements KvCache {
     int slots = (int) Math.min(doubled, maxTokens);
     PageLayout grown = layout.withCapacity(slots);
     Device.TensorArena next = device.newArena();
-    Tensor memory = next.allocate(DType.I8, kvHeads, grown.bytes());
+    Tensor memory;
+    try {
+      memory = next.allocate(DType.I8, kvHeads, grown.bytes());
+    } catch (OutOfMemoryError e) {
+      next.close();
+      throw e;
+    }
     for (int head = 0; head < kvHeads; head++) {
       KvPage page = grown.page(memory.select(head));
       if (length > 0) {

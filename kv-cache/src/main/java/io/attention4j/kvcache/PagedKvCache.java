@@ -55,6 +55,19 @@ final class PagedKvCache implements KvCache {
   public void append(Tensor k, Tensor v, int row, int count) {
     requireOpen();
     KvRoom.require(length, count, maxTokens);
+    boolean complete = false;
+    try {
+      write(k, v, row, count);
+      length += count;
+      complete = true;
+    } finally {
+      if (!complete) {
+        truncateTo(length); // pages behind the tokens would count as filled
+      }
+    }
+  }
+
+  private void write(Tensor k, Tensor v, int row, int count) {
     int done = 0;
     while (done < count) {
       int slot = (length + done) % layout.capacity();
@@ -72,7 +85,6 @@ final class PagedKvCache implements KvCache {
       }
       done += n;
     }
-    length += count;
   }
 
   private void addPage() {

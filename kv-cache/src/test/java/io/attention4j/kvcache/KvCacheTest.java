@@ -14,6 +14,8 @@ import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.Truncation;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
+import io.attention4j.engine.spi.KvWriteKernel;
+import io.attention4j.engine.spi.Support;
 import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
 import java.io.ByteArrayInputStream;
@@ -192,7 +194,7 @@ class KvCacheTest {
   void forkSharesPagesUntilWrittenAndGivesThemBack() {
     PageLayout layout = new PageLayout(16, KvFormat.F32, KEY_DIM, KvFormat.F32, VALUE_DIM);
     PagePool pool = new PagePool(kernels.device(), layout.bytes());
-    var writer = kernels.select(io.attention4j.engine.spi.KvWriteKernel.class, KvFormat.F32);
+    KvWriteKernel writer = kernels.select(KvWriteKernel.class, KvFormat.F32);
     PagedKvCache cache =
         new PagedKvCache(kernels.device(), writer, pool, layout, KV_HEADS, MAX_TOKENS);
     append(cache, 0, 40, 1);
@@ -206,6 +208,37 @@ class KvCacheTest {
     fork.close();
     fork.close();
     assertEquals(0, pool.held());
+  }
+
+  @Test
+  void aFailedAppendLeavesNoPagesBehind() {
+    PageLayout layout = new PageLayout(16, KvFormat.F32, KEY_DIM, KvFormat.F32, VALUE_DIM);
+    PagePool pool = new PagePool(kernels.device(), layout.bytes());
+    KvWriteKernel writer = kernels.select(KvWriteKernel.class, KvFormat.F32);
+    KvWriteKernel full =
+        new KvWriteKernel() {
+          @Override
+          public Support supports(KvFormat format) {
+            return writer.supports(format);
+          }
+
+          @Override
+          public void write(Tensor k, Tensor v, int row, int count, int head, KvPage page, int at) {
+            if (page.firstPosition() >= 48) {
+              throw new IllegalStateException("full");
+            }
+            writer.write(k, v, row, count, head, page, at);
+          }
+        };
+    try (PagedKvCache cache =
+        new PagedKvCache(kernels.device(), full, pool, layout, KV_HEADS, MAX_TOKENS)) {
+      append(cache, 0, 20, 1);
+      List<String> before = contents(cache);
+      assertThrows(IllegalStateException.class, () -> append(cache, 20, 60, 1));
+      assertEquals(20, cache.length());
+      assertEquals(2 * KV_HEADS, pool.held());
+      assertEquals(before, contents(cache));
+    }
   }
 
   @ParameterizedTest

@@ -169,10 +169,16 @@ public final class Generation implements Iterable<Piece> {
 
   private Piece decode() {
     session.copyLogits(row);
-    double logSum = request.logProbs() >= 0 ? LogProbs.logSumExp(row) : 0;
-    List<TokenLogProb> top =
-        request.logProbs() > 0 ? LogProbs.top(row, request.logProbs()) : List.of();
-    int token = sampler.next(row);
+    double logSum;
+    List<TokenLogProb> top;
+    int token;
+    try {
+      logSum = request.logProbs() >= 0 ? LogProbs.logSumExp(row) : 0;
+      top = request.logProbs() > 0 ? LogProbs.top(row, request.logProbs()) : List.of();
+      token = sampler.next(row);
+    } catch (IllegalStateException e) {
+      throw session.unusable(e);
+    }
     lastTokenNanos = System.nanoTime();
     if (count == 0) {
       firstTokenNanos = lastTokenNanos;

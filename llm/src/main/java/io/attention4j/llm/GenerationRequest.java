@@ -44,6 +44,10 @@ public record GenerationRequest(
     }
     promptTokens = promptTokens == null ? null : List.copyOf(promptTokens);
     stopStrings = List.copyOf(stopStrings);
+    if (stopStrings.contains("")) {
+      throw new IllegalArgumentException(
+          "an empty stop string would stop before any text; leave it out");
+    }
     stopTokens = Set.copyOf(stopTokens);
     Objects.requireNonNull(sampling, "sampling");
     if (maxTokens < 0) {

@@ -105,14 +105,13 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   /**
-   * The tokenizer of a model, without loading the model; the caller closes it.
+   * The tokenizer of a model, without loading the model, whose weights need not be there; the
+   * caller closes it.
    *
    * @throws io.attention4j.llm.format.ModelFormatException as {@link #load}
    */
   public static Tokenizer openTokenizer(Path path) throws IOException {
-    try (ModelFiles files = ModelFiles.open(path)) {
-      return files.openTokenizer();
-    }
+    return ModelFiles.openTokenizer(path);
   }
 
   /**

@@ -222,6 +222,17 @@ public final class Session implements AutoCloseable {
     }
   }
 
+  /** The same, with the model's name and a remedy: logits that are no numbers come from weights. */
+  IllegalStateException unusable(IllegalStateException logits) {
+    return new IllegalStateException(
+        model.info().path()
+            + ": "
+            + logits.getMessage()
+            + "; if it is the same with the kernels 'reference', the weights are damaged:"
+            + " download or convert the model again",
+        logits);
+  }
+
   private void takeLogits(int row, MemorySegment values, long byteOffset) {
     MemorySegment.copy(values, Tensor.FLOAT, byteOffset, logits, 0, vocabulary);
   }
@@ -368,7 +379,7 @@ public final class Session implements AutoCloseable {
             MemorySegment.copy(values, Tensor.FLOAT, byteOffset, row, 0, vocabulary);
             int next = start + r + 1;
             if (next < whole.length) {
-              logProbs[next - prompt.length] = LogProbs.of(row, whole[next]);
+              logProbs[next - prompt.length] = logProb(row, whole[next]);
             }
           });
       runStep(count);
@@ -376,6 +387,14 @@ public final class Session implements AutoCloseable {
     System.arraycopy(row, 0, logits, 0, vocabulary);
     logitsValid = true;
     return new Score(continuation.clone(), logProbs);
+  }
+
+  private double logProb(float[] row, int token) {
+    try {
+      return LogProbs.of(row, token);
+    } catch (IllegalStateException e) {
+      throw unusable(e);
+    }
   }
 
   /** Sum of the normalised hidden states of a text's tokens, [modelDim], in an empty session. */

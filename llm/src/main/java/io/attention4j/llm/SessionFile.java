@@ -2,6 +2,7 @@ package io.attention4j.llm;
 
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.llm.format.ModelFormatException;
+import io.attention4j.llm.mapping.WholeFile;
 import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
@@ -13,7 +14,6 @@ import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
@@ -37,40 +37,22 @@ final class SessionFile {
 
   static void write(Path target, LanguageModel model, int[] tokens, List<LayerState> states)
       throws IOException {
-    Path absolute = target.toAbsolutePath();
-    Path part =
-        Files.createTempFile(absolute.getParent(), absolute.getFileName().toString(), ".part");
-    boolean renamed = false;
-    try {
-      try (FileChannel file = FileChannel.open(part, StandardOpenOption.WRITE)) {
-        Checksummed out = new Checksummed(file);
-        out.writeAll(header(model, tokens));
-        model.exclusively(
-            () -> {
-              for (LayerState state : states) {
-                state.save(out);
-              }
-            });
-        file.write(ByteBuffer.allocate(CRC_BYTES).putInt(0, (int) out.crc.getValue()));
-        file.force(true);
-      }
-      Files.move(part, absolute, StandardCopyOption.ATOMIC_MOVE);
-      renamed = true;
-    } finally {
-      if (!renamed) {
-        Files.deleteIfExists(part);
-      }
-    }
-    syncFolder(absolute.getParent());
-  }
-
-  /** Makes the rename durable; systems that cannot open a folder have nothing to do here. */
-  private static void syncFolder(Path folder) throws IOException {
-    if (folder.getFileSystem().supportedFileAttributeViews().contains("posix")) {
-      try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-        channel.force(true);
-      }
-    }
+    WholeFile.write(
+        target,
+        file -> {
+          Checksummed out = new Checksummed(file);
+          out.writeAll(header(model, tokens));
+          model.exclusively(
+              () -> {
+                for (LayerState state : states) {
+                  state.save(out);
+                }
+              });
+          ByteBuffer crc = ByteBuffer.allocate(CRC_BYTES).putInt(0, (int) out.crc.getValue());
+          while (crc.hasRemaining()) {
+            file.write(crc);
+          }
+        });
   }
 
   private static ByteBuffer header(LanguageModel model, int[] tokens) {

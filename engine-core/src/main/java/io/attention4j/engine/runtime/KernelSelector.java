@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Chooses a provider and, for every spec, a kernel; explains each refusal. A provider that was
@@ -21,6 +23,9 @@ public final class KernelSelector implements AutoCloseable {
 
   /** Name of the automatic choice. */
   public static final String AUTO = "auto";
+
+  /** Providers whose absence was said already: once in a JVM is enough. */
+  private static final Set<String> WARNED = ConcurrentHashMap.newKeySet();
 
   private final List<Device> devices;
   private final boolean explicit;
@@ -41,7 +46,8 @@ public final class KernelSelector implements AutoCloseable {
   /**
    * Opens the provider with this id or, for "auto" (or null with {@link #PROPERTY} unset), the best
    * one that is available here and works on host memory, with the others of that kind behind it for
-   * the specs that it refuses.
+   * the specs that it refuses. Where a better one of that kind cannot run, a warning that says why
+   * goes to the {@link System.Logger} of this class, once in a JVM; naming a provider avoids it.
    *
    * @throws IllegalArgumentException if no provider has the id; lists the known ones
    * @throws IllegalStateException if the provider is unavailable, or none is; says why
@@ -54,23 +60,47 @@ public final class KernelSelector implements AutoCloseable {
     }
     List<Device> opened = new ArrayList<>();
     StringBuilder reasons = new StringBuilder();
-    for (KernelProvider provider : providers) {
-      switch (provider.availability()) {
-        case Availability.Available available -> {
-          if (provider.rank() >= 0) {
-            opened.add(provider.open(options));
+    boolean complete = false;
+    try {
+      for (KernelProvider provider : providers) {
+        switch (provider.availability()) {
+          case Availability.Available available -> {
+            if (provider.rank() >= 0) {
+              opened.add(provider.open(options));
+              warnOfFallback(provider, reasons);
+            }
+          }
+          case Availability.Unavailable no -> {
+            if (opened.isEmpty()) {
+              reasons.append(" ").append(provider.id()).append(": ").append(no.reason());
+            }
           }
         }
-        case Availability.Unavailable no ->
-            reasons.append(" ").append(provider.id()).append(": ").append(no.reason());
+      }
+      if (opened.isEmpty()) {
+        throw new IllegalStateException(
+            "no kernel provider can run here;"
+                + (reasons.isEmpty() ? " none is on the class path" : reasons));
+      }
+      complete = true;
+    } finally {
+      if (!complete) {
+        opened.forEach(Device::close);
       }
     }
-    if (opened.isEmpty()) {
-      throw new IllegalStateException(
-          "no kernel provider can run here;"
-              + (reasons.isEmpty() ? " none is on the class path" : reasons));
-    }
     return new KernelSelector(List.copyOf(opened), false);
+  }
+
+  /** A decoder that is ten times slower than it could be must not go unnoticed. */
+  private static void warnOfFallback(KernelProvider chosen, StringBuilder reasons) {
+    if (!reasons.isEmpty() && WARNED.add(reasons.toString())) {
+      System.getLogger(KernelSelector.class.getName())
+          .log(
+              System.Logger.Level.WARNING,
+              "computing with the slower kernels {0}, since better ones cannot run here;{1}",
+              chosen.id(),
+              reasons);
+    }
   }
 
   private static KernelProvider named(String id, List<KernelProvider> providers) {

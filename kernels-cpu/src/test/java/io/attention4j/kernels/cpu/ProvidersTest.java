@@ -47,6 +47,33 @@ class ProvidersTest {
     assertTrue(answer.contains("--add-modules jdk.incubator.vector"), answer);
   }
 
+  /** Opens kernels twice, as two models do. */
+  static final class OpenTwice {
+    private OpenTwice() {}
+
+    public static void main(String[] args) {
+      for (int i = 0; i < 2; i++) {
+        try (KernelSelector kernels = KernelSelector.open(null, new DeviceOptions(1))) {
+          System.out.println(kernels.device().providerId());
+        }
+      }
+    }
+  }
+
+  @Test
+  void theScalarFallbackIsSaidOnceAndNotWhereItWasAskedFor() throws Exception {
+    Ended fallback = run(OpenTwice.class);
+    assertEquals("cpu.scalar\ncpu.scalar", fallback.out());
+    String warning = "slower kernels cpu.scalar";
+    assertEquals(
+        1, fallback.err().lines().filter(line -> line.contains(warning)).count(), fallback.err());
+    assertTrue(fallback.err().contains("--add-modules jdk.incubator.vector"), fallback.err());
+    assertEquals("", run(OpenTwice.class, "-Dattention4j.kernels=cpu.scalar").err());
+    Ended best = run(OpenTwice.class, "--add-modules", "jdk.incubator.vector");
+    assertEquals("cpu.simd\ncpu.simd", best.out());
+    assertTrue(!best.err().contains(warning), best.err());
+  }
+
   @Test
   void interpretersAreRefused() throws Exception {
     String answer = probe("--add-modules", "jdk.incubator.vector", "-Xint");
@@ -68,17 +95,24 @@ class ProvidersTest {
     assertTrue(answer.contains("128-bit"), answer);
   }
 
+  private record Ended(String out, String err) {}
+
   private static String probe(String... options) throws IOException, InterruptedException {
+    return run(Probe.class, options).out();
+  }
+
+  private static Ended run(Class<?> main, String... options)
+      throws IOException, InterruptedException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(options));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Probe.class.getName()));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
     Process process = new ProcessBuilder(command).start();
     String out = new String(process.getInputStream().readAllBytes());
     String err = new String(process.getErrorStream().readAllBytes());
     assertTrue(process.waitFor(60, TimeUnit.SECONDS), "the probe hangs");
     assertEquals(0, process.exitValue(), err);
-    return out.strip();
+    return new Ended(out.strip().replace("\r", ""), err);
   }
 
   @Test

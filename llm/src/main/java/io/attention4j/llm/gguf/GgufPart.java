@@ -12,7 +12,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -26,8 +28,7 @@ final class GgufPart {
   private static final int MAX_DIMENSIONS = 4;
   private static final long MAX_ALIGNMENT = 1 << 24;
   private static final int DEFAULT_ALIGNMENT = 32;
-  // Least bytes of a metadata pair (key length, key, type, value) and of a tensor info (name
-  // length,
+  // Least bytes of a metadata pair (key length, key, type, value) and of a tensor info (name length,
   // dimension count, one extent, type, offset).
   private static final int MIN_PAIR_BYTES = 8 + 4 + 1;
   private static final int MIN_TENSOR_BYTES = 8 + 4 + 8 + 4 + 8;
@@ -86,7 +87,7 @@ final class GgufPart {
       readTensorInfo(file, cursor, alignment, relative);
     }
     long dataStart = (cursor.position() + alignment - 1) / alignment * alignment;
-    Map<String, GgufTensorInfo> tensors = place(file, relative, dataStart, bytes.byteSize());
+    Map<String, GgufTensorInfo> tensors = place(file, relative, dataStart, alignment, bytes.byteSize());
     return new GgufPart(file, bytes, version, metadata, tensors);
   }
 
@@ -211,9 +212,13 @@ final class GgufPart {
     }
   }
 
-  /** Turns offsets into file offsets; checks that regions lie in the file and do not overlap. */
+  /** Turns offsets into file offsets; checks that regions lie in the file, one behind the other. */
   private static Map<String, GgufTensorInfo> place(
-      Path file, Map<String, GgufTensorInfo> relative, long dataStart, long fileBytes) {
+      Path file,
+      Map<String, GgufTensorInfo> relative,
+      long dataStart,
+      long alignment,
+      long fileBytes) {
     long dataBytes = Math.max(0, fileBytes - dataStart);
     for (Map.Entry<String, GgufTensorInfo> entry : relative.entrySet()) {
       GgufTensorInfo info = entry.getValue();
@@ -237,31 +242,45 @@ final class GgufPart {
           new GgufTensorInfo(
               info.dtype(), info.shape(), bytes == 0 ? 0 : dataStart + info.offset()));
     }
-    checkNoOverlap(file, relative);
+    checkPacked(file, relative, dataStart, alignment);
     return relative;
   }
 
-  private static void checkNoOverlap(Path file, Map<String, GgufTensorInfo> tensors) {
-    long previousEnd = 0;
-    boolean ascending = true;
-    for (GgufTensorInfo info : tensors.values()) {
-      ascending &= info.bytes() == 0 || info.offset() >= previousEnd;
-      previousEnd = Math.max(previousEnd, info.offset() + info.bytes());
-    }
-    if (ascending) {
-      return; // the usual file; nothing to sort
-    }
-    String[] names = tensors.keySet().toArray(new String[0]);
-    Arrays.sort(names, (a, b) -> Long.compare(tensors.get(a).offset(), tensors.get(b).offset()));
-    for (int i = 1; i < names.length; i++) {
-      GgufTensorInfo before = tensors.get(names[i - 1]);
-      GgufTensorInfo after = tensors.get(names[i]);
-      if (after.bytes() > 0 && before.offset() + before.bytes() > after.offset()) {
+  /**
+   * Tensors fill the data section in some order, with nothing but padding to the alignment between
+   * them. A hole is a tensor that is larger than its type and shape say.
+   */
+  private static void checkPacked(
+      Path file, Map<String, GgufTensorInfo> tensors, long dataStart, long alignment) {
+    List<String> names =
+        tensors.keySet().stream()
+            .filter(name -> tensors.get(name).bytes() > 0)
+            .sorted(Comparator.comparingLong(name -> tensors.get(name).offset()))
+            .toList();
+    long end = dataStart;
+    String before = null;
+    for (String name : names) {
+      GgufTensorInfo info = tensors.get(name);
+      if (info.offset() < end) {
         throw new ModelFormatException(
             file,
-            "the tensors " + quote(names[i - 1]) + " and " + quote(names[i]) + " overlap",
+            "the tensors " + quote(before) + " and " + quote(name) + " overlap",
             "the file is damaged: download or convert it again");
       }
+      if (info.offset() - end >= alignment) {
+        throw new ModelFormatException(
+            file,
+            (info.offset() - end)
+                + " bytes before the tensor "
+                + quote(name)
+                + " belong to no tensor"
+                + (before == null
+                    ? ""
+                    : ", so the type or shape of " + quote(before) + " is not the true one"),
+            "the file is damaged: download or convert it again");
+      }
+      end = info.offset() + info.bytes();
+      before = name;
     }
   }
 }

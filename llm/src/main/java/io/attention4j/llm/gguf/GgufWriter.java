@@ -3,6 +3,7 @@ package io.attention4j.llm.gguf;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.llm.mapping.WholeFile;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -11,10 +12,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -168,26 +166,7 @@ public final class GgufWriter {
    *     target is then as it was
    */
   public void write(Path target) throws IOException {
-    Path absolute = target.toAbsolutePath();
-    Path temporary =
-        absolute.resolveSibling(
-            absolute.getFileName() + "." + Long.toHexString(System.nanoTime()) + ".part");
-    boolean renamed = false;
-    try {
-      try (FileChannel channel =
-          FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        write(channel);
-        channel.force(true);
-      }
-      Files.move(
-          temporary, absolute, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      renamed = true;
-    } finally {
-      if (!renamed) {
-        Files.deleteIfExists(temporary);
-      }
-    }
-    syncFolder(absolute.getParent());
+    WholeFile.write(target, this::write);
   }
 
   private void write(FileChannel channel) throws IOException {
@@ -248,15 +227,6 @@ public final class GgufWriter {
 
   private static long aligned(long offset) {
     return (offset + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  }
-
-  // The rename itself is durable once the folder is synced; only POSIX systems can open a folder.
-  private static void syncFolder(Path folder) throws IOException {
-    if (folder.getFileSystem().supportedFileAttributeViews().contains("posix")) {
-      try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
-        channel.force(true);
-      }
-    }
   }
 
   private interface Value {

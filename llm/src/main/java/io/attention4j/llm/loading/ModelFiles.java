@@ -73,6 +73,20 @@ public final class ModelFiles implements AutoCloseable {
     return openGguf(path, GgufFile.open(path));
   }
 
+  /**
+   * The tokenizer of a model whose weights and architecture do not matter; the caller closes it.
+   *
+   * @throws ModelFormatException as {@link #open}
+   */
+  public static Tokenizer openTokenizer(Path path) throws IOException {
+    if (Files.isDirectory(path)) {
+      return Tokenizer.fromFolder(path);
+    }
+    try (GgufFile file = GgufFile.open(path)) {
+      return Tokenizer.fromGguf(new GgufTokenizerMetadata(path, file.metadata()));
+    }
+  }
+
   private static ModelFiles openGguf(Path path, GgufFile file) {
     boolean opened = false;
     try {

@@ -74,7 +74,11 @@ class GgufCorruptionTest {
         bad("should be an integer", Raw.header(3, 0, 1).string("general.alignment").u32(6).u32(32)),
         bad("'t' at byte 90 occurs twice", two("t", 0, "t", 32)),
         bad("overlap", two("t", 0, "u", 0)),
-        bad("overlap", two("t", 32, "u", 32)),
+        bad("overlap", two("u", 0, "t", 0)),
+        bad("32 bytes before the tensor 'u' belong to no tensor;", two("u", 32, "t", 32)),
+        bad(
+            "32 bytes before the tensor 'u' belong to no tensor, so the type or shape of 't' is not",
+            Raw.header(3, 2, 0).tensor("u", 0, 64, 8).tensor("t", 0, 0, 8).data(96)),
         bad("is empty", Raw.header(3, 1, 0).tensor("", 0, 0, 1).data(64)),
         bad("0 dimensions", Raw.header(3, 1, 0).tensor("t", 0, 0).data(64)),
         bad("5 dimensions", Raw.header(3, 1, 0).tensor("t", 0, 0, 1, 1, 1, 1, 1).data(64)),

@@ -114,8 +114,8 @@ class GgufFileTest {
 
   @Test
   void honoursGeneralAlignment() throws IOException {
-    TinyGguf.Raw raw = TinyGguf.Raw.header(3, 1, 1);
-    raw.string("general.alignment").u32(4).u32(8).tensor("t", 0, 8, 1);
+    TinyGguf.Raw raw = TinyGguf.Raw.header(3, 2, 1);
+    raw.string("general.alignment").u32(4).u32(8).tensor("s", 0, 0, 1).tensor("t", 0, 8, 1);
     int start = (raw.bytes().length + 7) / 8 * 8;
     byte[] bytes = java.util.Arrays.copyOf(raw.bytes(), start + 12);
     bytes[start + 10] = (byte) 0x80;
