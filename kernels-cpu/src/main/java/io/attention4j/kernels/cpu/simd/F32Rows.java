@@ -7,7 +7,6 @@ import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /** F32 weights. */
 final class F32Rows extends WeightRows {
@@ -62,7 +61,7 @@ final class F32Rows extends WeightRows {
           FloatVector.fromMemorySegment(FLOAT, w, b + 3 * step, LE)
               .fma(FloatVector.fromArray(FLOAT, x, xAt + i + 3 * LANES), s3);
     }
-    float sum = s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
+    float sum = LaneSum.of(s0.add(s1).add(s2.add(s3)));
     for (; i < count; i++) {
       sum = Math.fma(w.get(Tensor.FLOAT, at + 4L * i), x[xAt + i], sum);
     }

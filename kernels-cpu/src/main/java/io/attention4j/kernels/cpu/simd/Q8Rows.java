@@ -10,7 +10,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /** Q8_0 weights: blocks of an F16 scale and 32 signed codes. */
 final class Q8Rows extends WeightRows {
@@ -67,7 +66,6 @@ final class Q8Rows extends WeightRows {
 
   private static float dot512(MemorySegment w, long at, float[] x, int xAt, int count) {
     FloatVector s0 = FloatVector.zero(FLOAT);
-    FloatVector s1 = s0;
     long block = at;
     for (int i = xAt; i < xAt + count; i += 32, block += BLOCK_BYTES) {
       float scale = Float.float16ToFloat(w.get(Tensor.SHORT, block));
@@ -81,7 +79,7 @@ final class Q8Rows extends WeightRows {
       p = q1.fma(FloatVector.fromArray(FLOAT, x, i + 16), p);
       s0 = p.fma(FloatVector.broadcast(FLOAT, scale), s0);
     }
-    return s0.add(s1).reduceLanes(VectorOperators.ADD);
+    return LaneSum.of(s0);
   }
 
   private static float dot256(MemorySegment w, long at, float[] x, int xAt, int count) {
@@ -107,6 +105,6 @@ final class Q8Rows extends WeightRows {
       q = q3.fma(FloatVector.fromArray(FLOAT, x, i + 24), q);
       s0 = p.add(q).fma(FloatVector.broadcast(FLOAT, scale), s0);
     }
-    return s0.reduceLanes(VectorOperators.ADD);
+    return LaneSum.of(s0);
   }
 }

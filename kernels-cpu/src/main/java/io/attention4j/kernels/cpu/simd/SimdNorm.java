@@ -9,7 +9,6 @@ import io.attention4j.kernels.cpu.rows.NormRows;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /** Normalisation with vectors; four f32 sums per lane keep the rounding of long rows small. */
 final class SimdNorm extends NormRows {
@@ -29,7 +28,7 @@ final class SimdNorm extends NormRows {
       s0 = s0.add(FloatVector.fromMemorySegment(FLOAT, x, at + 4L * i, LE));
       s1 = s1.add(FloatVector.fromMemorySegment(FLOAT, x, at + 4L * i + STEP, LE));
     }
-    double sum = s0.add(s1).reduceLanes(VectorOperators.ADD);
+    double sum = LaneSum.of(s0.add(s1));
     for (; i < size; i++) {
       sum += x.get(Tensor.FLOAT, at + 4L * i);
     }
@@ -54,7 +53,7 @@ final class SimdNorm extends NormRows {
       s2 = v2.fma(v2, s2);
       s3 = v3.fma(v3, s3);
     }
-    double sum = s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
+    double sum = LaneSum.of(s0.add(s1).add(s2.add(s3)));
     for (; i < size; i++) {
       double distance = x.get(Tensor.FLOAT, at + 4L * i) - center;
       sum += distance * distance;

@@ -58,7 +58,7 @@ final class SimdSoftmax extends SoftmaxRows {
       power.intoMemorySegment(out, outAt + 4L * i, LE);
       sums = sums.add(power);
     }
-    float sum = sums.reduceLanes(VectorOperators.ADD);
+    float sum = LaneSum.of(sums);
     for (; i < elements; i++) {
       float power = (float) Math.exp(x.get(Tensor.FLOAT, at + 4L * i) - max);
       out.set(Tensor.FLOAT, outAt + 4L * i, power);

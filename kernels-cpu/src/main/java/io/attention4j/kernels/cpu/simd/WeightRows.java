@@ -7,7 +7,6 @@ import io.attention4j.engine.tensor.DType;
 import io.attention4j.kernels.cpu.rows.RowDecoder;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Weight rows of one storage format: how to decode them and how to multiply them with one row of x.
@@ -68,7 +67,7 @@ abstract class WeightRows implements RowDecoder {
           FloatVector.fromArray(FLOAT, a, aAt + i + 3 * LANES)
               .fma(FloatVector.fromArray(FLOAT, b, bAt + i + 3 * LANES), s3);
     }
-    float sum = s0.add(s1).add(s2.add(s3)).reduceLanes(VectorOperators.ADD);
+    float sum = LaneSum.of(s0.add(s1).add(s2.add(s3)));
     for (; i < count; i++) {
       sum = Math.fma(a[aAt + i], b[bAt + i], sum);
     }
