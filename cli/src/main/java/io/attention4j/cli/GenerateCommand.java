@@ -29,9 +29,9 @@ import picocli.CommandLine.Spec;
     name = "generate",
     description = {
       "Continues a prompt with a language model.",
-      "The new text alone goes to stdout, byte for byte (a terminal gets a last line end); the prompt"
-          + " is not repeated. Without --prompt and --model the demo model continues a prompt of its"
-          + " own; standard input is read only for --prompt-file -.",
+      "The new text alone goes to stdout, byte for byte (a terminal gets a last line end); the"
+          + " prompt is not repeated. Without --prompt and --model the demo model continues a"
+          + " prompt of its own; standard input is read only for --prompt-file -.",
       ""
     })
 final class GenerateCommand implements Callable<Integer> {

@@ -164,7 +164,8 @@ class BadInputTest {
   void quantizeNamesTheTypesThatItWritesAndAFolderThatIsNotThere() {
     String in = DemoModel.file().toString();
     refused(2, Run.of("quantize", in, folder + "/o.gguf", "IQ2_XS"), "IQ2_XS", "Q8_0, Q4_0, Q4_K");
-    refused(2, Run.of("quantize", in, folder + "/o.gguf", "Q5_K"), "Q5_K cannot be written", "Q6_K");
+    refused(
+        2, Run.of("quantize", in, folder + "/o.gguf", "Q5_K"), "Q5_K cannot be written", "Q6_K");
     String missing = folder + "/missing";
     refused(1, Run.of("quantize", in, missing + "/o.gguf", "F16"), missing + ": there is no such");
   }
@@ -177,7 +178,9 @@ class BadInputTest {
   @Test
   void weightsThatAreNoNumbersAreTheFilesFault() throws IOException {
     byte[] bytes = Files.readAllBytes(DemoModel.file());
-    for (int i = bytes.length - 40_000; i < bytes.length - 1; i += 2) { // scales of Q8_0, among others
+    for (int i = bytes.length - 40_000;
+        i < bytes.length - 1;
+        i += 2) { // scales of Q8_0, among others
       bytes[i] = 0;
       bytes[i + 1] = 0x7e;
     }

@@ -193,6 +193,7 @@ public final class Generation implements Iterable<Piece> {
       generated = Arrays.copyOf(generated, 2 * count);
     }
     generated[count++] = token;
+    session.pend(token);
     evaluated = false;
     String piece = stopStrings.accept(decoder.accept(token));
     if (stopStrings.matched().isPresent()) {

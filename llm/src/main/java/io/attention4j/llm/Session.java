@@ -25,6 +25,7 @@ import java.util.function.Consumer;
  */
 public final class Session implements AutoCloseable {
   private static final BooleanSupplier NEVER = () -> false;
+  private static final int NONE = -1;
 
   private final LanguageModel model;
   private final LayerState[] states;
@@ -34,6 +35,10 @@ public final class Session implements AutoCloseable {
   private final int vocabulary;
   private int[] tokens = new int[64];
   private int length;
+
+  /** The last token of a generation while the model has not seen it, else {@link #NONE}. */
+  private int pending = NONE;
+
   private boolean logitsValid;
   private boolean closed;
 
@@ -49,7 +54,10 @@ public final class Session implements AutoCloseable {
     return model;
   }
 
-  /** Tokens in the session, which is the position of the next one. */
+  /**
+   * Tokens that the layers have seen. The last token of a generation is computed, and counts, when
+   * the session goes on.
+   */
   public int position() {
     return length;
   }
@@ -59,7 +67,7 @@ public final class Session implements AutoCloseable {
     return model.info().contextTokens();
   }
 
-  /** The tokens; a copy. */
+  /** The tokens that {@link #position} counts; a copy. */
   public int[] tokens() {
     return Arrays.copyOf(tokens, length);
   }
@@ -124,8 +132,12 @@ public final class Session implements AutoCloseable {
     if (!continues) {
       return given;
     }
-    int[] whole = Arrays.copyOf(tokens, length + given.length);
-    System.arraycopy(given, 0, whole, length, given.length);
+    int held = length + (pending == NONE ? 0 : 1);
+    int[] whole = Arrays.copyOf(tokens, held + given.length);
+    if (pending != NONE) {
+      whole[length] = pending;
+    }
+    System.arraycopy(given, 0, whole, held, given.length);
     return whole;
   }
 
@@ -137,7 +149,20 @@ public final class Session implements AutoCloseable {
   public void append(int... more) {
     requireOpen();
     requireTokens(more);
+    requireRoom(more.length + (pending == NONE ? 0 : 1));
+    settle();
     appendChunks(more, 0, more.length, NEVER);
+  }
+
+  /** Remembers a token that a generation gave and that is computed only when something follows. */
+  void pend(int token) {
+    pending = token;
+  }
+
+  private void settle() {
+    if (pending != NONE) {
+      appendToken(pending);
+    }
   }
 
   /** One generated token. */
@@ -154,6 +179,8 @@ public final class Session implements AutoCloseable {
    * @throws IllegalStateException if the session is empty
    */
   public float[] logits() {
+    requireOpen();
+    settle();
     float[] copy = new float[vocabulary];
     copyLogits(copy);
     return copy;
@@ -215,8 +242,10 @@ public final class Session implements AutoCloseable {
     try {
       model.scheduler().run(step.rows(tokens, length, count, length));
       length += count;
+      pending = NONE;
     } finally {
       if (step.takeLost()) {
+        pending = NONE;
         length = 0;
       }
     }
@@ -242,6 +271,7 @@ public final class Session implements AutoCloseable {
    * the prompt where the logits of its last token are not at hand.
    */
   int reuse(int[] prompt) {
+    pending = NONE;
     int common = Math.max(0, Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length));
     if (Arrays.equals(tokens, 0, length, prompt, 0, prompt.length)) {
       common = length;
@@ -272,6 +302,7 @@ public final class Session implements AutoCloseable {
               }
             });
     length = reached[0];
+    pending = NONE;
     logitsValid = false;
     return length;
   }
@@ -289,6 +320,7 @@ public final class Session implements AutoCloseable {
           "cannot rewind a session of " + length + " tokens to " + target);
     }
     if (target == length) {
+      pending = NONE;
       return;
     }
     int reached = truncate(target);
@@ -320,6 +352,7 @@ public final class Session implements AutoCloseable {
     Session copy = model.adopt(copies);
     copy.tokens = tokens.clone();
     copy.length = length;
+    copy.pending = pending;
     System.arraycopy(logits, 0, copy.logits, 0, vocabulary);
     copy.logitsValid = logitsValid;
     return copy;
@@ -427,6 +460,7 @@ public final class Session implements AutoCloseable {
    */
   public void save(Path file) throws IOException {
     requireOpen();
+    settle();
     SessionFile.write(file, model, tokens(), List.of(states));
   }
 
@@ -443,6 +477,7 @@ public final class Session implements AutoCloseable {
     SessionFile.Header header = SessionFile.check(file, model);
     int before = length;
     length = 0;
+    pending = NONE;
     logitsValid = false;
     boolean loaded = false;
     try {

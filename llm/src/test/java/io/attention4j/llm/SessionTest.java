@@ -87,6 +87,37 @@ class SessionTest {
   }
 
   @Test
+  void theLastTokenOfAGenerationIsNotLostWhenTheSessionGoesOn() throws IOException {
+    Path file = folder.resolve("goes-on");
+    try (Session whole = model.newSession();
+        Session session = model.newSession();
+        Session restored = model.newSession()) {
+      int[] all =
+          whole.generate(request(PROMPT).maxTokens(9).ignoreEnd(true).build()).run().tokens();
+      int[] first =
+          session.generate(request(PROMPT).maxTokens(4).ignoreEnd(true).build()).run().tokens();
+      assertEquals(PROMPT.length + 3, session.position());
+      try (Session fork = session.fork()) {
+        GenerationRequest more = request().append(true).maxTokens(5).ignoreEnd(true).build();
+        int[] second = fork.generate(more).run().tokens();
+        assertArrayEquals(Arrays.copyOf(all, 4), first);
+        assertArrayEquals(Arrays.copyOfRange(all, 4, 9), second);
+        session.save(file);
+        restored.restore(file);
+        assertEquals(PROMPT.length + 4, restored.position());
+        assertArrayEquals(second, restored.generate(more).run().tokens());
+        session.append(7);
+        assertEquals(first[3], session.tokens()[PROMPT.length + 3]);
+        assertEquals(7, session.tokens()[PROMPT.length + 4]);
+      }
+      session.generate(request(PROMPT).maxTokens(1).build()).run();
+      session.rewind(PROMPT.length);
+      session.append(7);
+      assertEquals(7, session.tokens()[PROMPT.length]);
+    }
+  }
+
+  @Test
   void rewindAndForkContinueTokenForToken() {
     try (Session session = model.newSession();
         Session expected = model.newSession()) {

@@ -22,8 +22,9 @@ import java.util.List;
 
 /**
  * The forward pass: embedding, blocks, final norm, output matrix. One call runs the rows of several
- * sequences, and the numbers of a sequence do not depend on which others are with it. One thread at
- * a time; allocates nothing per step once its arrays have grown to the number of sequences.
+ * sequences, and the numbers of a sequence do not depend on which others are with it, up to the
+ * rounding of kernels that work differently on few and on many rows. One thread at a time;
+ * allocates nothing per step once its arrays have grown to the number of sequences.
  */
 public final class Decoder implements AutoCloseable {
   /**

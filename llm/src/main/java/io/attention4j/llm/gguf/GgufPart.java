@@ -28,7 +28,8 @@ final class GgufPart {
   private static final int MAX_DIMENSIONS = 4;
   private static final long MAX_ALIGNMENT = 1 << 24;
   private static final int DEFAULT_ALIGNMENT = 32;
-  // Least bytes of a metadata pair (key length, key, type, value) and of a tensor info (name length,
+  // Least bytes of a metadata pair (key length, key, type, value) and of a tensor info (name
+  // length,
   // dimension count, one extent, type, offset).
   private static final int MIN_PAIR_BYTES = 8 + 4 + 1;
   private static final int MIN_TENSOR_BYTES = 8 + 4 + 8 + 4 + 8;
@@ -87,7 +88,8 @@ final class GgufPart {
       readTensorInfo(file, cursor, alignment, relative);
     }
     long dataStart = (cursor.position() + alignment - 1) / alignment * alignment;
-    Map<String, GgufTensorInfo> tensors = place(file, relative, dataStart, alignment, bytes.byteSize());
+    Map<String, GgufTensorInfo> tensors =
+        place(file, relative, dataStart, alignment, bytes.byteSize());
     return new GgufPart(file, bytes, version, metadata, tensors);
   }
 

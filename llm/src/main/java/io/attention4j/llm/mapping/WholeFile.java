@@ -32,7 +32,8 @@ public final class WholeFile {
       throw new NoSuchFileException(folder.toString());
     }
     Path part =
-        folder.resolve(absolute.getFileName() + "." + Long.toHexString(System.nanoTime()) + ".part");
+        folder.resolve(
+            absolute.getFileName() + "." + Long.toHexString(System.nanoTime()) + ".part");
     boolean renamed = false;
     try {
       try (FileChannel channel =

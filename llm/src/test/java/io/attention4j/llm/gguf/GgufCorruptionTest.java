@@ -77,7 +77,8 @@ class GgufCorruptionTest {
         bad("overlap", two("u", 0, "t", 0)),
         bad("32 bytes before the tensor 'u' belong to no tensor;", two("u", 32, "t", 32)),
         bad(
-            "32 bytes before the tensor 'u' belong to no tensor, so the type or shape of 't' is not",
+            "32 bytes before the tensor 'u' belong to no tensor, so the type or shape of 't' is"
+                + " not",
             Raw.header(3, 2, 0).tensor("u", 0, 64, 8).tensor("t", 0, 0, 8).data(96)),
         bad("is empty", Raw.header(3, 1, 0).tensor("", 0, 0, 1).data(64)),
         bad("0 dimensions", Raw.header(3, 1, 0).tensor("t", 0, 0).data(64)),
