@@ -22,17 +22,19 @@ public final class Conformance {
   private static final double HALF_TOLERANCE = 2e-3;
 
   private static final Map<String, OnnxOperator> OPERATORS =
-      Map.of(
-          "Attention", new OnnxAttention(),
-          "FlexAttention", new OnnxFlexAttention(),
-          "RotaryEmbedding", new OnnxRotaryEmbedding(),
-          "RMSNormalization", new OnnxNormalization(NormSpec.Kind.RMS, "scale"),
-          "LayerNormalization", new OnnxNormalization(NormSpec.Kind.LAYER, "Scale"),
-          "Softmax", new OnnxSoftmax(),
-          "TensorScatter", new OnnxTensorScatter(),
-          "Gelu", OnnxActivation::gelu,
-          "Swish", OnnxActivation::swish,
-          "SwiGLU", OnnxActivation::swiglu);
+      Map.ofEntries(
+          Map.entry("Attention", new OnnxAttention()),
+          Map.entry("FlexAttention", new OnnxFlexAttention()),
+          Map.entry("LinearAttention", new OnnxLinearAttention()),
+          Map.entry("CausalConvWithState", new OnnxCausalConv()),
+          Map.entry("RotaryEmbedding", new OnnxRotaryEmbedding()),
+          Map.entry("RMSNormalization", new OnnxNormalization(NormSpec.Kind.RMS, "scale")),
+          Map.entry("LayerNormalization", new OnnxNormalization(NormSpec.Kind.LAYER, "Scale")),
+          Map.entry("Softmax", new OnnxSoftmax()),
+          Map.entry("TensorScatter", new OnnxTensorScatter()),
+          Map.entry("Gelu", OnnxActivation::gelu),
+          Map.entry("Swish", OnnxActivation::swish),
+          Map.entry("SwiGLU", OnnxActivation::swiglu));
 
   /**
    * What became of the cases.

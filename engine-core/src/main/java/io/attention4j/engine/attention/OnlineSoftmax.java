@@ -7,7 +7,7 @@ import java.lang.foreign.MemorySegment;
 /**
  * The associative rule by which softmax attention over disjoint key sets combines (Milakov and
  * Gimelshein 2018, arXiv 1805.02867; Rabe and Staats 2021). The state of a row is (out, lse); the
- * empty state is (0, -inf) and is neutral.
+ * empty state is (0, -inf) and is neutral. The rule itself is {@link SoftmaxState#combine}.
  */
 public final class OnlineSoftmax {
   private OnlineSoftmax() {}
@@ -25,8 +25,8 @@ public final class OnlineSoftmax {
    * Merges attention over two disjoint key ranges, in place into a.
    *
    * <p>Shapes: out [rows, queryHeads, valueDim] f32, lse [rows, queryHeads] f32, all contiguous.
-   * Two empty states stay empty, never NaN. The tensors of a and b must not overlap. Allocates
-   * nothing but views; safe on disjoint rows.
+   * Two empty states stay empty, never NaN. The tensors of a and b must not overlap. Allocates a
+   * few rows per call; safe on disjoint rows.
    *
    * @throws IllegalArgumentException if shapes differ; names both
    */
@@ -37,27 +37,14 @@ public final class OnlineSoftmax {
       throw new IllegalArgumentException(
           "cannot merge states of shapes " + outA.shape() + " and " + outB.shape());
     }
-    int valueDim = Math.toIntExact(outA.extent(-1));
     long states = lseA.shape().elements();
-    MemorySegment oa = outA.segment();
-    MemorySegment ob = outB.segment();
-    MemorySegment la = lseA.segment();
-    MemorySegment lb = lseB.segment();
+    SoftmaxState a = new SoftmaxState(Math.toIntExact(outA.extent(-1)));
+    SoftmaxState b = new SoftmaxState(a.valueDim());
+    double[] row = new double[a.valueDim()];
     for (long i = 0; i < states; i++) {
-      double a = la.get(Tensor.FLOAT, i * Float.BYTES);
-      double b = lb.get(Tensor.FLOAT, i * Float.BYTES);
-      double total = logAddExp(a, b);
-      if (total == Double.NEGATIVE_INFINITY) {
-        continue;
-      }
-      double weightA = Math.exp(a - total);
-      double weightB = Math.exp(b - total);
-      for (int d = 0; d < valueDim; d++) {
-        long at = (i * valueDim + d) * Float.BYTES;
-        double sum = weightA * oa.get(Tensor.FLOAT, at) + weightB * ob.get(Tensor.FLOAT, at);
-        oa.set(Tensor.FLOAT, at, (float) sum);
-      }
-      la.set(Tensor.FLOAT, i * Float.BYTES, (float) total);
+      load(a, outA, lseA, i, row);
+      load(b, outB, lseB, i, row);
+      store(a.combine(b), outA, lseA, i);
     }
   }
 
@@ -73,18 +60,31 @@ public final class OnlineSoftmax {
     if (sinks.length != heads) {
       throw new IllegalArgumentException(sinks.length + " sinks for " + heads + " query heads");
     }
-    MemorySegment o = out.segment();
-    MemorySegment l = lse.segment();
+    SoftmaxState state = new SoftmaxState(valueDim);
+    SoftmaxState sink = new SoftmaxState(valueDim);
+    double[] row = new double[valueDim];
+    double[] zeros = new double[valueDim];
     for (long i = 0; i < lse.shape().elements(); i++) {
-      double before = l.get(Tensor.FLOAT, i * Float.BYTES);
-      double total = logAddExp(before, sinks[(int) (i % heads)]);
-      double weight = total == Double.NEGATIVE_INFINITY ? 0 : Math.exp(before - total);
-      for (int d = 0; d < valueDim; d++) {
-        long at = (i * valueDim + d) * Float.BYTES;
-        o.set(Tensor.FLOAT, at, (float) (weight * o.get(Tensor.FLOAT, at)));
-      }
-      l.set(Tensor.FLOAT, i * Float.BYTES, (float) total);
+      load(state, out, lse, i, row);
+      store(state.combine(sink.set(sinks[(int) (i % heads)], zeros, 0)), out, lse, i);
     }
+  }
+
+  /** (out, lse) as the state (lse, 1, out). */
+  private static void load(SoftmaxState state, Tensor out, Tensor lse, long i, double[] row) {
+    MemorySegment o = out.segment();
+    for (int d = 0; d < row.length; d++) {
+      row[d] = o.getAtIndex(Tensor.FLOAT, i * row.length + d);
+    }
+    state.set(lse.segment().getAtIndex(Tensor.FLOAT, i), row, 0);
+  }
+
+  private static void store(SoftmaxState state, Tensor out, Tensor lse, long i) {
+    MemorySegment o = out.segment();
+    for (int d = 0; d < state.valueDim(); d++) {
+      o.setAtIndex(Tensor.FLOAT, i * state.valueDim() + d, (float) state.output(d));
+    }
+    lse.segment().setAtIndex(Tensor.FLOAT, i, (float) state.lse());
   }
 
   private static void requireState(Tensor out, Tensor lse) {

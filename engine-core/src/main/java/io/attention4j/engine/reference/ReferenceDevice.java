@@ -2,11 +2,13 @@ package io.attention4j.engine.reference;
 
 import io.attention4j.engine.spi.ActivationKernel;
 import io.attention4j.engine.spi.AttentionKernel;
+import io.attention4j.engine.spi.CausalConvKernel;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
 import io.attention4j.engine.spi.Kernel;
 import io.attention4j.engine.spi.KvWriteKernel;
+import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
 import io.attention4j.engine.spi.RopeKernel;
@@ -22,16 +24,18 @@ import java.util.Optional;
 /** Host memory and the reference kernels. */
 final class ReferenceDevice implements Device {
   private final Map<Class<?>, Kernel<?>> kernels =
-      Map.of(
-          AttentionKernel.class, new ReferenceAttention(),
-          MatmulKernel.class, new ReferenceMatmul(),
-          NormKernel.class, new ReferenceNorm(),
-          RopeKernel.class, new ReferenceRope(),
-          ActivationKernel.class, new ReferenceActivation(),
-          ElementwiseKernel.class, new ReferenceElementwise(),
-          SoftmaxKernel.class, new ReferenceSoftmax(),
-          EmbeddingKernel.class, new ReferenceEmbedding(),
-          KvWriteKernel.class, new ReferenceKvWrite());
+      Map.ofEntries(
+          Map.entry(AttentionKernel.class, new ReferenceAttention()),
+          Map.entry(MatmulKernel.class, new ReferenceMatmul()),
+          Map.entry(NormKernel.class, new ReferenceNorm()),
+          Map.entry(RopeKernel.class, new ReferenceRope()),
+          Map.entry(ActivationKernel.class, new ReferenceActivation()),
+          Map.entry(ElementwiseKernel.class, new ReferenceElementwise()),
+          Map.entry(SoftmaxKernel.class, new ReferenceSoftmax()),
+          Map.entry(EmbeddingKernel.class, new ReferenceEmbedding()),
+          Map.entry(KvWriteKernel.class, new ReferenceKvWrite()),
+          Map.entry(LinearScanKernel.class, new ReferenceLinearScan()),
+          Map.entry(CausalConvKernel.class, new ReferenceCausalConv()));
 
   @Override
   public String providerId() {

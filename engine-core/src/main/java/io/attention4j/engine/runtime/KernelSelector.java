@@ -149,6 +149,11 @@ public final class KernelSelector implements AutoCloseable {
             + String.join("; ", refusals));
   }
 
+  /** Whether any device has a kernel of this kind, whatever specs it takes. */
+  public boolean offers(Class<? extends Kernel<?>> kind) {
+    return devices.stream().anyMatch(device -> device.kernel(kind).isPresent());
+  }
+
   /** Why each device takes or refuses a spec, one line each, in the order of asking. */
   public <S, K extends Kernel<S>> List<String> explain(Class<K> kind, S spec) {
     List<String> lines = new ArrayList<>();

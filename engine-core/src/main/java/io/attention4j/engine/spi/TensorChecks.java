@@ -228,6 +228,76 @@ public final class TensorChecks {
     }
   }
 
+  /**
+   * Arguments of {@link LinearScanKernel#run}.
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requireLinearScan(
+      LinearScanSpec spec, LinearScanInputs in, int rows, Tensor state, Tensor out) {
+    int keys = Math.multiplyExact(spec.stateHeads(), spec.keyDim());
+    requireRows("q", in.q(), rows, (long) spec.queryHeads() * spec.keyDim());
+    requireRows("k", in.k(), rows, keys);
+    requireRows("v", in.v(), rows, (long) spec.stateHeads() * spec.valueDim());
+    boolean decays = spec.decay() != LinearScanSpec.Decay.NONE;
+    boolean delta = spec.write() == LinearScanSpec.Write.DELTA;
+    if (decays != (in.decay() != null) || delta != (in.beta() != null)) {
+      throw new IllegalArgumentException(
+          "decay "
+              + spec.decay()
+              + " and write "
+              + spec.write()
+              + (decays ? " need" : " take no")
+              + " a decay tensor and"
+              + (delta ? " need" : " take no")
+              + " beta, but the inputs are "
+              + in.decay()
+              + " and "
+              + in.beta());
+    }
+    if (decays) {
+      int width = spec.decay() == LinearScanSpec.Decay.KEY ? keys : spec.stateHeads();
+      requireRows("decay", in.decay(), rows, width);
+    }
+    if (delta) {
+      requireRows("beta", in.beta(), rows, spec.stateHeads());
+    }
+    requireRows("state", state, spec.stateHeads(), (long) spec.keyDim() * spec.valueDim());
+    requireRows("out", out, rows, (long) spec.queryHeads() * spec.valueDim());
+  }
+
+  /**
+   * Arguments of {@link CausalConvKernel#run}.
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requireCausalConv(
+      CausalConvSpec spec,
+      Tensor x,
+      int rows,
+      Tensor weight,
+      Tensor bias,
+      Tensor state,
+      Tensor out) {
+    requireRows("x", x, rows, spec.channels());
+    requireRows("weight", weight, spec.channels(), spec.kernelSize());
+    requireVectorOrNull("bias", bias, spec.channels());
+    requireRows("out", out, rows, spec.channels());
+    if (spec.kernelSize() > 1) {
+      if (state == null) {
+        throw new IllegalArgumentException(
+            "a kernel of "
+                + spec.kernelSize()
+                + " taps needs a state ["
+                + spec.channels()
+                + ", "
+                + (spec.kernelSize() - 1)
+                + "]; zeros start a sequence");
+      }
+      requireRows("state", state, spec.channels(), spec.kernelSize() - 1);
+    }
+  }
+
   private static void requireMatrix(String name, Tensor tensor) {
     boolean fits = tensor.shape().rank() == 2 && (tensor.stride(1) == 1 || tensor.extent(1) == 1);
     if (!fits) {

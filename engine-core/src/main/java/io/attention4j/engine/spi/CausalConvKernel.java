@@ -1,0 +1,28 @@
+package io.attention4j.engine.spi;
+
+import io.attention4j.engine.tensor.Tensor;
+
+/** Depthwise causal convolution that carries its last inputs from call to call. */
+public interface CausalConvKernel extends Kernel<CausalConvSpec> {
+  /**
+   * out[t, c] = bias[c] + sum_i weight[c, i] x[t - (kernelSize - 1) + i, c], where rows before the
+   * first come from the state.
+   *
+   * @param x F32 [&gt;= rows, channels], contiguous
+   * @param rows tokens of one sequence, the first of x
+   * @param weight F32 [channels, kernelSize], contiguous; the last tap meets the current token
+   * @param bias F32 [channels], or null for none
+   * @param state F32 [channels, kernelSize - 1], contiguous, oldest input first, zeros at the start
+   *     of a sequence; the last inputs on return. Null where kernelSize is 1
+   * @param out F32 like x; overlaps no other tensor
+   * @throws IllegalArgumentException if a tensor does not fit the spec; names both
+   */
+  void run(
+      CausalConvSpec spec,
+      Tensor x,
+      int rows,
+      Tensor weight,
+      Tensor bias,
+      Tensor state,
+      Tensor out);
+}
