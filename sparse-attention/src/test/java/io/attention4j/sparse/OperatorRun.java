@@ -165,8 +165,19 @@ final class OperatorRun implements AutoCloseable {
     boolean test(int row, int key);
   }
 
+  /** Which query sees which key of a KV head, by position. */
+  @FunctionalInterface
+  interface VisibleToHead {
+    boolean test(int kvHead, int row, int key);
+  }
+
   /** Softmax attention in float64 over the visible keys. */
   static float[] expected(Data data, Visible visible) {
+    return expected(data, (kvHead, row, key) -> visible.test(row, key));
+  }
+
+  /** Softmax attention in float64 over the visible keys, which may differ by KV head. */
+  static float[] expected(Data data, VisibleToHead visible) {
     int tokens = data.tokens();
     float[] out = new float[data.q.length];
     double[] x = new double[tokens];
@@ -177,7 +188,7 @@ final class OperatorRun implements AutoCloseable {
         Arrays.fill(x, Double.NEGATIVE_INFINITY);
         double max = Double.NEGATIVE_INFINITY;
         for (int key = 0; key < tokens; key++) {
-          if (visible.test(row, key)) {
+          if (visible.test(kvHead, row, key)) {
             double dot = 0;
             for (int d = 0; d < HEAD_DIM; d++) {
               dot += data.q[q + d] * (double) data.k[(key * KV_HEADS + kvHead) * HEAD_DIM + d];

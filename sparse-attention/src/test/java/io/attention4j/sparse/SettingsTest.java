@@ -19,6 +19,18 @@ class SettingsTest {
         "window:tokens=9999999999|tokens=9999999999 is outside 1..1073741824; write tokens=10737",
         "window:tokens=many|tokens=many is not an integer",
         "window:size=3|no setting 'size'; known are [tokens]",
+        "sink-window:sinks=-1|sinks=-1 is outside 0..1073741824; write sinks=0 or more",
+        "sink-window:tokens=0|tokens=0 is outside 1..1073741824; write tokens=1 or more",
+        "longformer:globals=-1|globals=-1 is outside 0..1073741824; write globals=0 or more",
+        "longformer:tokens=-1|tokens=-1 is outside 0..1073741824; write tokens=0 or more",
+        "bigbird:block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "bigbird:window=0|window=0 is outside 1..1073741824; write window=1 or more",
+        "bigbird:global=-1|global=-1 is outside 0..1073741824; write global=0 or more",
+        "bigbird:random=-1|random=-1 is outside 0..1073741824; write random=0 or more",
+        "bigbird:seed=-1|seed=-1 is outside 0..1073741824; write seed=0 or more",
+        "block-topk:block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "block-topk:k=-1|k=-1 is outside 0..1073741824; write k=0 or more",
+        "block-topk:strict=yes|strict=yes must be true or false",
       })
   void aBadSettingIsRefused(String option, String sentence) {
     Exception e =
@@ -26,6 +38,17 @@ class SettingsTest {
             IllegalArgumentException.class,
             () -> new SparseOperators().create(OptionSpec.parse(option)));
     assertTrue(e.getMessage().contains(sentence), e.getMessage());
+  }
+
+  @Test
+  void anEvenWindowOfABidirectionalLayerIsRefused() {
+    Exception e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () ->
+                new OperatorRun("reference", "bigbird:window=2", new Mask.All(), "paged+f32")
+                    .close());
+    assertTrue(e.getMessage().contains("write window=3"), e.getMessage());
   }
 
   @Test
