@@ -62,7 +62,7 @@ final class BlockSparseLayer implements AttentionLayer {
         selector.readsKeyMeans()
             ? new KeyMeans(selector.keyBlock(), shape.kvHeads(), shape.headDim())
             : null;
-    return new BlockSparseState(caches.create(shape), means);
+    return new SparseState(caches.create(shape), means);
   }
 
   @Override
@@ -72,7 +72,7 @@ final class BlockSparseLayer implements AttentionLayer {
       rope.run(shape.rope(), in.k(), batch.totalRows(), in.rope().cos(), in.rope().sin());
     }
     for (int s = 0; s < batch.sequences(); s++) {
-      KvCache cache = ((BlockSparseState) states[s]).cache();
+      KvCache cache = ((SparseState) states[s]).cache();
       cache.append(in.k(), in.v(), batch.firstRow(s), batch.rows(s));
     }
   }
@@ -116,10 +116,10 @@ final class BlockSparseLayer implements AttentionLayer {
     pages.reset(parts.sequences());
     int part = 0;
     for (int s = 0; s < batch.sequences(); s++) {
-      KvCache cache = ((BlockSparseState) states[s]).cache();
+      KvCache cache = ((SparseState) states[s]).cache();
       for (int count = partsOf(batch, s); count > 0; count--, part++) {
         cache.fill(pages, part);
-        requireWhole(cache, part);
+        SparseState.requireWhole(cache, pages, part);
       }
     }
   }
@@ -140,19 +140,6 @@ final class BlockSparseLayer implements AttentionLayer {
     parts.documents(part, batch.documents(sequence));
   }
 
-  private void requireWhole(KvCache cache, int part) {
-    for (int h = 0; h < shape.kvHeads(); h++) {
-      if (pages.length(part, h) != cache.length()) {
-        throw new IllegalStateException(
-            "the KV cache kept "
-                + pages.length(part, h)
-                + " of "
-                + cache.length()
-                + " tokens, but sparse attention chooses among all; use a cache that drops none");
-      }
-    }
-  }
-
   private Selection.Blocks select(LayerState[] states, LayerInputs in) {
     int heads =
         switch (selector.headAxis()) {
@@ -163,12 +150,13 @@ final class BlockSparseLayer implements AttentionLayer {
     blocks.reset();
     int part = 0;
     for (int s = 0; s < in.batch().sequences(); s++) {
-      BlockSparseState state = (BlockSparseState) states[s];
+      SparseState state = (SparseState) states[s];
       for (int count = partsOf(in.batch(), s); count > 0; count--, part++) {
-        if (state.means() != null) {
-          state.means().update(pages, part, state.length());
+        KeyMeans means = (KeyMeans) state.memory();
+        if (means != null) {
+          means.update(pages, part, state.length());
         }
-        query.sequence(in.q(), state.means(), state.length());
+        query.sequence(in.q(), means, state.length());
         blocks.sequence(part);
         for (int h = 0; h < heads; h++) {
           selectHead(part, h);

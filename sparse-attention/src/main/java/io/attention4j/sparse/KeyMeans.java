@@ -1,14 +1,7 @@
 package io.attention4j.sparse;
 
-import io.attention4j.engine.attention.KvFormat;
-import io.attention4j.engine.attention.KvFormat.Q8;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.PagedKv;
-import io.attention4j.engine.tensor.RowCodec;
-import io.attention4j.engine.tensor.Storage;
-import io.attention4j.engine.tensor.Tensor;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /**
@@ -16,7 +9,7 @@ import java.util.Arrays;
  * the cache stores them (rotated, rounded). A block's mean is computed once, when the block is
  * complete. Not thread-safe.
  */
-public final class KeyMeans {
+public final class KeyMeans implements KeyMemory {
   private final int keyBlock;
   private final int headDim;
   private final float[][] means; // [kvHead][block * headDim]
@@ -45,8 +38,8 @@ public final class KeyMeans {
     return dot;
   }
 
-  /** Adds the blocks that are complete by now. */
-  void update(PagedKv pages, int sequence, long keys) {
+  @Override
+  public void update(PagedKv pages, int sequence, long keys) {
     int complete = (int) (keys / keyBlock);
     if (complete <= blocks) {
       return;
@@ -70,7 +63,7 @@ public final class KeyMeans {
       KvPage page = pages.page(sequence, kvHead, p);
       int end = (int) Math.min(page.length(), to - first);
       for (int slot = (int) Math.max(0, from - first); slot < end; slot++) {
-        readKey(page, slot);
+        HostKeys.read(page, slot, key);
         int at = (int) ((first + slot) / keyBlock) * headDim;
         for (int d = 0; d < headDim; d++) {
           means[kvHead][at + d] += key[d] / keyBlock;
@@ -80,37 +73,13 @@ public final class KeyMeans {
     }
   }
 
-  private void readKey(KvPage page, int slot) {
-    MemorySegment memory =
-        switch (page.keys()) {
-          case Storage.Host host -> host.segment();
-          case Storage.Device device ->
-              throw new IllegalStateException(
-                  "keys live on device "
-                      + device.deviceId()
-                      + " but this selection reads them on the host; use kernels of the CPU");
-        };
-    long at = page.keyOffset();
-    switch (page.keyFormat()) {
-      case KvFormat.Plain plain ->
-          RowCodec.of(plain.dtype())
-              .decode(memory, at + plain.dtype().bytes((long) slot * headDim), key, 0, headDim);
-      case Q8 q8 -> {
-        long scaleAt = at + Q8.scaleOffset(page.capacity(), headDim) + 4L * slot;
-        float scale = memory.get(Tensor.FLOAT, scaleAt);
-        for (int d = 0; d < headDim; d++) {
-          key[d] = scale * memory.get(ValueLayout.JAVA_BYTE, at + (long) slot * headDim + d);
-        }
-      }
-    }
-  }
-
-  /** Forgets the blocks that are no longer complete. */
-  void truncateTo(long keys) {
+  @Override
+  public void truncateTo(long keys) {
     blocks = (int) Math.min(blocks, keys / keyBlock);
   }
 
-  KeyMeans copy() {
+  @Override
+  public KeyMeans copy() {
     KeyMeans copy = new KeyMeans(keyBlock, means.length, headDim);
     for (int h = 0; h < means.length; h++) {
       copy.means[h] = Arrays.copyOf(means[h], blocks * headDim);
@@ -119,7 +88,8 @@ public final class KeyMeans {
     return copy;
   }
 
-  long bytes() {
+  @Override
+  public long bytes() {
     return (long) Float.BYTES * means.length * means[0].length;
   }
 }

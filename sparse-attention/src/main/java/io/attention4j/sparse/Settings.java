@@ -41,25 +41,30 @@ final class Settings {
     return text.equals("true");
   }
 
-  /** Refuses a value that is out of range. */
+  /** Refuses a value outside min .. 2^30. */
   static void require(String id, String key, long value, int min) {
-    if (value < min || value > MOST) {
-      throw new IllegalArgumentException(
-          "'"
-              + id
-              + "' setting "
-              + key
-              + "="
-              + value
-              + " is outside "
-              + min
-              + ".."
-              + MOST
-              + "; write "
-              + key
-              + "="
-              + (value < min ? min : MOST)
-              + (value < min ? " or more" : " or less"));
+    require(id, key, value, min, MOST);
+  }
+
+  /** Refuses a value outside min .. max. */
+  static void require(String id, String key, long value, int min, int max) {
+    if (value >= min && value <= max) {
+      return;
     }
+    throw new IllegalArgumentException(
+        "'"
+            + id
+            + "' setting "
+            + key
+            + "="
+            + value
+            + " is outside "
+            + min
+            + ".."
+            + max
+            + "; write "
+            + key
+            + "="
+            + (value < min ? min + " or more" : max + " or less"));
   }
 }

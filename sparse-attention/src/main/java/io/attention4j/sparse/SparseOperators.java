@@ -22,7 +22,8 @@ public final class SparseOperators implements OperatorProvider {
           SinkWindow.ID, SparseOperators::sinkWindow,
           Longformer.ID, SparseOperators::longformer,
           BigBird.ID, SparseOperators::bigBird,
-          BlockTopK.ID, SparseOperators::blockTopK);
+          BlockTopK.ID, SparseOperators::blockTopK,
+          HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option)));
 
   /** For ServiceLoader. */
   public SparseOperators() {}

@@ -27,11 +27,8 @@ class BidirectionalTest {
               kernels,
               "longformer:tokens=20;globals=3",
               (row, key) -> Math.abs(row - key) <= 10 || key < 3 || row < 3));
-      all.add(
-          pattern(
-              kernels, "bigbird:block=299;window=1;global=0;random=0", (row, key) -> true));
-      all.add(
-          pattern(kernels, "bigbird:block=8;window=1;global=0;random=37", (row, key) -> true));
+      all.add(pattern(kernels, "bigbird:block=299;window=1;global=0;random=0", (row, key) -> true));
+      all.add(pattern(kernels, "bigbird:block=8;window=1;global=0;random=37", (row, key) -> true));
       all.add(
           pattern(
               kernels,
@@ -52,10 +49,8 @@ class BidirectionalTest {
   @MethodSource("patterns")
   void aPatternIsItsPicture(String kernels, String option, Visible visible) {
     Data data = Data.random(TOKENS, 2);
-    try (OperatorRun run =
-        new OperatorRun(kernels, option, new Mask.All(), "contiguous+f32")) {
-      assertArrayEquals(
-          OperatorRun.expected(data, visible), run.outputs(data, TOKENS), TOLERANCE);
+    try (OperatorRun run = new OperatorRun(kernels, option, new Mask.All(), "contiguous+f32")) {
+      assertArrayEquals(OperatorRun.expected(data, visible), run.outputs(data, TOKENS), TOLERANCE);
     }
   }
 }

@@ -30,6 +30,10 @@ class SettingsTest {
         "bigbird:seed=-1|seed=-1 is outside 0..1073741824; write seed=0 or more",
         "block-topk:block=0|block=0 is outside 1..1073741824; write block=1 or more",
         "block-topk:k=-1|k=-1 is outside 0..1073741824; write k=0 or more",
+        "hyper:block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "hyper:samples=-1|samples=-1 is outside 0..1073741824; write samples=0 or more",
+        "hyper:projections=15|projections=15 is outside 1..14; write projections=14 or less",
+        "hyper:min=0|min=0 is outside 1..1073741824; write min=1 or more",
         "block-topk:strict=yes|strict=yes must be true or false",
       })
   void aBadSettingIsRefused(String option, String sentence) {
