@@ -187,6 +187,12 @@ public final class AttentionCases {
             .sequence(9, 20, 20)
             .gaps());
     add(AttentionCase.of("prefix", spec(4, 2, 40).mask(new Mask.Prefix())).sequence(35, 35));
+    Mask sinkWindow =
+        new Mask.AllOf(
+            List.of(CAUSAL, new Mask.AnyOf(List.of(new Mask.Window(5, 0), new Mask.Global(3)))));
+    add(AttentionCase.of("global-window", spec(4, 2, 40).mask(sinkWindow)).sequence(35, 35));
+    add(AttentionCase.of("global-window-decode", spec(4, 2, 40).mask(sinkWindow)).sequence(1, 35));
+    add(AttentionCase.of("global", spec(4, 2, 40).mask(new Mask.Global(4))).sequence(20, 35));
     add(AttentionCase.of("document", spec(4, 2, 40).mask(new Mask.Document())).sequence(35, 35));
     Mask documentCausal = new Mask.AllOf(List.of(CAUSAL, new Mask.Document()));
     add(

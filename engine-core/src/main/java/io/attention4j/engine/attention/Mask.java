@@ -40,6 +40,20 @@ public sealed interface Mask {
   record Prefix() implements Mask {}
 
   /**
+   * The row or the key is one of the first {@code tokens} positions: global tokens and attention
+   * sinks. Joined by {@link AnyOf} to a window, and by {@link AllOf} to {@link Causal}.
+   */
+  record Global(long tokens) implements Mask {
+    /** Checks the range. */
+    public Global {
+      if (tokens < 0) {
+        throw new IllegalArgumentException(
+            tokens + " global tokens must not be negative; use 0 for none");
+      }
+    }
+  }
+
+  /**
    * Row and key belong to the same document: {@link AttentionBatch#documents} at both positions.
    */
   record Document() implements Mask {}

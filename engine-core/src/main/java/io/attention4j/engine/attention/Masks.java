@@ -31,6 +31,7 @@ public final class Masks {
               && keyPosition - queryPosition <= window.right();
       case Mask.Prefix prefix ->
           keyPosition <= queryPosition || keyPosition < batch.prefixLength(sequence);
+      case Mask.Global global -> keyPosition < global.tokens() || queryPosition < global.tokens();
       case Mask.Document document -> {
         int[] documents = batch.documents(sequence);
         yield queryPosition >= 0 && documents[(int) queryPosition] == documents[(int) keyPosition];

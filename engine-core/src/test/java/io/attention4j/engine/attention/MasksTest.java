@@ -2,6 +2,7 @@ package io.attention4j.engine.attention;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.attention4j.engine.tensor.DType;
@@ -62,6 +63,14 @@ class MasksTest {
     AttentionBatch batch = batch(4, 0);
     batch.prefixLength(0, 2);
     assertEquals("##..\n##..\n###.\n####\n", picture(new Mask.Prefix(), batch, 4));
+  }
+
+  @Test
+  void global() {
+    assertEquals("####\n#...\n#...\n", picture(new Mask.Global(1), batch(3, 0), 4));
+    assertEquals("##..\n##..\n", picture(new Mask.Global(2), batch(2, 2), 4));
+    assertEquals("....\n", picture(new Mask.Global(0), batch(1, 0), 4));
+    assertThrows(IllegalArgumentException.class, () -> new Mask.Global(-1));
   }
 
   @Test

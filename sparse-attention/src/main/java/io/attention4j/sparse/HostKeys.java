@@ -1,0 +1,42 @@
+package io.attention4j.sparse;
+
+import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Q8;
+import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.tensor.RowCodec;
+import io.attention4j.engine.tensor.Storage;
+import io.attention4j.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** Reads keys of pages in host memory. */
+final class HostKeys {
+  private HostKeys() {}
+
+  /** The key of a filled slot, as floats. */
+  static void read(KvPage page, int slot, float[] key) {
+    MemorySegment memory =
+        switch (page.keys()) {
+          case Storage.Host host -> host.segment();
+          case Storage.Device device ->
+              throw new IllegalStateException(
+                  "keys live on device "
+                      + device.deviceId()
+                      + " but this selection reads them on the host; use kernels of the CPU");
+        };
+    int dim = page.keyDim();
+    long at = page.keyOffset();
+    switch (page.keyFormat()) {
+      case KvFormat.Plain plain ->
+          RowCodec.of(plain.dtype())
+              .decode(memory, at + plain.dtype().bytes((long) slot * dim), key, 0, dim);
+      case Q8 q8 -> {
+        long scaleAt = at + Q8.scaleOffset(page.capacity(), dim) + 4L * slot;
+        float scale = memory.get(Tensor.FLOAT, scaleAt);
+        for (int d = 0; d < dim; d++) {
+          key[d] = scale * memory.get(ValueLayout.JAVA_BYTE, at + (long) slot * dim + d);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package io.attention4j.sparse;
+
+import io.attention4j.engine.attention.GatheredKeys;
+import java.util.Arrays;
+
+/** Gathered groups while they are being listed: rows of a head and the keys they read. */
+final class HyperGroups {
+  private int groups;
+  private int rowCount;
+  private int keyCount;
+  private int[] sequence = new int[8];
+  private int[] queryHead = new int[8];
+  private int[] rowIndptr = new int[9];
+  private int[] keyIndptr = new int[9];
+  private int[] rows = new int[64];
+  private int[] keys = new int[64];
+  private float[] biases = new float[64];
+
+  /** Adds a row of the sequence to the group at hand. */
+  void row(int row) {
+    if (rowCount == rows.length) {
+      rows = Arrays.copyOf(rows, 2 * rowCount);
+    }
+    rows[rowCount++] = row;
+  }
+
+  /** Adds a key slot, with the log of what it counts for. */
+  void key(int slot, float bias) {
+    if (keyCount == keys.length) {
+      keys = Arrays.copyOf(keys, 2 * keyCount);
+      biases = Arrays.copyOf(biases, 2 * keyCount);
+    }
+    keys[keyCount] = slot;
+    biases[keyCount++] = bias;
+  }
+
+  /** Ends the group at hand. */
+  void end(int ofSequence, int ofQueryHead) {
+    if (groups == sequence.length) {
+      sequence = Arrays.copyOf(sequence, 2 * groups);
+      queryHead = Arrays.copyOf(queryHead, 2 * groups);
+      rowIndptr = Arrays.copyOf(rowIndptr, 2 * groups + 1);
+      keyIndptr = Arrays.copyOf(keyIndptr, 2 * groups + 1);
+    }
+    sequence[groups] = ofSequence;
+    queryHead[groups] = ofQueryHead;
+    groups++;
+    rowIndptr[groups] = rowCount;
+    keyIndptr[groups] = keyCount;
+  }
+
+  boolean isEmpty() {
+    return groups == 0;
+  }
+
+  GatheredKeys selection() {
+    return new GatheredKeys(
+        Arrays.copyOf(sequence, groups),
+        Arrays.copyOf(queryHead, groups),
+        Arrays.copyOf(rowIndptr, groups + 1),
+        rows,
+        Arrays.copyOf(keyIndptr, groups + 1),
+        keys,
+        biases);
+  }
+}

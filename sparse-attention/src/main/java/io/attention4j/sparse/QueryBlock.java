@@ -1,0 +1,98 @@
+package io.attention4j.sparse;
+
+import io.attention4j.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/** The rows of one query block that a step brings, and what is known of their keys. Reused. */
+public final class QueryBlock {
+  private final int queryHeads;
+  private final int groupSize;
+  private final int headDim;
+  private final int queryBlock;
+  private final int keyBlock;
+  private Tensor q;
+  private KeyMeans keyMeans;
+  private long keys;
+  private int head;
+  private int firstRow;
+  private int rows;
+  private long firstPosition;
+
+  QueryBlock(int queryHeads, int kvHeads, int headDim, int queryBlock, int keyBlock) {
+    this.queryHeads = queryHeads;
+    this.groupSize = queryHeads / kvHeads;
+    this.headDim = headDim;
+    this.queryBlock = queryBlock;
+    this.keyBlock = keyBlock;
+  }
+
+  void sequence(Tensor queries, KeyMeans means, long keyCount) {
+    q = queries;
+    keyMeans = means;
+    keys = keyCount;
+  }
+
+  void rows(int atHead, int row, int count, long position) {
+    head = atHead;
+    firstRow = row;
+    rows = count;
+    firstPosition = position;
+  }
+
+  /** Number of the query block in its sequence. */
+  public int index() {
+    return (int) (firstPosition / queryBlock);
+  }
+
+  /** Index on the selector's head axis. */
+  public int head() {
+    return head;
+  }
+
+  /** Position of the first row. */
+  public long firstPosition() {
+    return firstPosition;
+  }
+
+  /** Rows, 1 to queryBlock. */
+  public int rows() {
+    return rows;
+  }
+
+  /** Number of the key block that holds the position. */
+  public int keyBlockOf(long position) {
+    return (int) (position / keyBlock);
+  }
+
+  /** Key blocks of the sequence so far, the last one perhaps incomplete. */
+  public int keyBlocks() {
+    return (int) ((keys + keyBlock - 1) / keyBlock);
+  }
+
+  /** Means of complete key blocks, if {@link BlockSelector#readsKeyMeans}. */
+  public KeyMeans keyMeans() {
+    return keyMeans;
+  }
+
+  /**
+   * Mean of the rotated queries of the rows over the query heads of a KV head.
+   *
+   * @param mean headDim elements, overwritten
+   */
+  public void meanQuery(int kvHead, double[] mean) {
+    Arrays.fill(mean, 0, headDim, 0);
+    MemorySegment memory = q.segment();
+    for (int row = firstRow; row < firstRow + rows; row++) {
+      for (int h = kvHead * groupSize; h < (kvHead + 1) * groupSize; h++) {
+        long at = ((long) row * queryHeads + h) * headDim;
+        for (int d = 0; d < headDim; d++) {
+          mean[d] += memory.get(Tensor.FLOAT, (at + d) * Float.BYTES);
+        }
+      }
+    }
+    for (int d = 0; d < headDim; d++) {
+      mean[d] /= rows * groupSize;
+    }
+  }
+}

@@ -1,0 +1,71 @@
+package io.attention4j.sparse;
+
+import io.attention4j.engine.attention.Mask;
+import io.attention4j.engine.operator.AttentionOperator;
+import io.attention4j.engine.operator.LayerShape;
+import io.attention4j.engine.operator.Needs;
+import io.attention4j.engine.operator.OperatorProvider;
+import io.attention4j.engine.operator.OptionSpec;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+
+/** The operators of this module by option; {@code docs/operators.md} lists them. */
+public final class SparseOperators implements OperatorProvider {
+  private static final Set<Needs.Direction> CAUSAL = Set.of(Needs.Direction.CAUSAL);
+  private static final Set<Needs.Direction> BOTH =
+      Set.of(Needs.Direction.CAUSAL, Needs.Direction.BIDIRECTIONAL);
+
+  private static final Map<String, Function<OptionSpec, AttentionOperator>> OPERATORS =
+      Map.of(
+          Window.ID, SparseOperators::window,
+          SinkWindow.ID, SparseOperators::sinkWindow,
+          Longformer.ID, SparseOperators::longformer,
+          BigBird.ID, SparseOperators::bigBird,
+          BlockTopK.ID, SparseOperators::blockTopK,
+          HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option)));
+
+  /** For ServiceLoader. */
+  public SparseOperators() {}
+
+  @Override
+  public Set<String> names() {
+    return OPERATORS.keySet();
+  }
+
+  @Override
+  public AttentionOperator create(OptionSpec option) {
+    return OPERATORS.get(option.name()).apply(option);
+  }
+
+  private static AttentionOperator window(OptionSpec option) {
+    Window window = Window.of(option);
+    return new BlockSparseOperator(Window.ID, CAUSAL, shape -> window);
+  }
+
+  private static AttentionOperator sinkWindow(OptionSpec option) {
+    SinkWindow sinkWindow = SinkWindow.of(option);
+    return new BlockSparseOperator(SinkWindow.ID, CAUSAL, shape -> sinkWindow);
+  }
+
+  private static AttentionOperator longformer(OptionSpec option) {
+    Longformer longformer = Longformer.of(option);
+    return new BlockSparseOperator(
+        Longformer.ID, BOTH, shape -> longformer.in(bidirectional(shape)));
+  }
+
+  private static AttentionOperator bigBird(OptionSpec option) {
+    BigBird bigBird = BigBird.of(option);
+    return new BlockSparseOperator(
+        BigBird.ID, BOTH, shape -> bigBird.in(shape.layer(), bidirectional(shape)));
+  }
+
+  private static AttentionOperator blockTopK(OptionSpec option) {
+    BlockTopK.Options options = BlockTopK.Options.of(option);
+    return new BlockSparseOperator(BlockTopK.ID, CAUSAL, shape -> new BlockTopK(options, shape));
+  }
+
+  private static boolean bidirectional(LayerShape shape) {
+    return shape.mask() instanceof Mask.All;
+  }
+}

@@ -1,0 +1,66 @@
+package io.attention4j.sparse;
+
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.attention4j.engine.attention.Mask;
+import io.attention4j.engine.operator.OptionSpec;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Bad settings are refused with the value, the bound and the remedy. */
+class SettingsTest {
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "window:tokens=0|tokens=0 is outside 1..1073741824; write tokens=1 or more",
+        "window:tokens=9999999999|tokens=9999999999 is outside 1..1073741824; write tokens=10737",
+        "window:tokens=many|tokens=many is not an integer",
+        "window:size=3|no setting 'size'; known are [tokens]",
+        "sink-window:sinks=-1|sinks=-1 is outside 0..1073741824; write sinks=0 or more",
+        "sink-window:tokens=0|tokens=0 is outside 1..1073741824; write tokens=1 or more",
+        "longformer:globals=-1|globals=-1 is outside 0..1073741824; write globals=0 or more",
+        "longformer:tokens=-1|tokens=-1 is outside 0..1073741824; write tokens=0 or more",
+        "bigbird:block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "bigbird:window=0|window=0 is outside 1..1073741824; write window=1 or more",
+        "bigbird:global=-1|global=-1 is outside 0..1073741824; write global=0 or more",
+        "bigbird:random=-1|random=-1 is outside 0..1073741824; write random=0 or more",
+        "bigbird:seed=-1|seed=-1 is outside 0..1073741824; write seed=0 or more",
+        "block-topk:block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "block-topk:k=-1|k=-1 is outside 0..1073741824; write k=0 or more",
+        "hyper:block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "hyper:samples=-1|samples=-1 is outside 0..1073741824; write samples=0 or more",
+        "hyper:projections=15|projections=15 is outside 1..14; write projections=14 or less",
+        "hyper:min=0|min=0 is outside 1..1073741824; write min=1 or more",
+        "block-topk:strict=yes|strict=yes must be true or false",
+      })
+  void aBadSettingIsRefused(String option, String sentence) {
+    Exception e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> new SparseOperators().create(OptionSpec.parse(option)));
+    assertTrue(e.getMessage().contains(sentence), e.getMessage());
+  }
+
+  @Test
+  void anEvenWindowOfABidirectionalLayerIsRefused() {
+    Exception e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () ->
+                new OperatorRun("reference", "bigbird:window=2", new Mask.All(), "paged+f32")
+                    .close());
+    assertTrue(e.getMessage().contains("write window=3"), e.getMessage());
+  }
+
+  @Test
+  void aCausalPatternRefusesABidirectionalLayer() {
+    Exception e =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> new OperatorRun("reference", "window", new Mask.All(), "paged+f32").close());
+    assertTrue(e.getMessage().contains("use longformer or bigbird"), e.getMessage());
+  }
+}
