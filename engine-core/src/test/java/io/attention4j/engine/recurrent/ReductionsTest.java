@@ -182,6 +182,14 @@ class ReductionsTest {
   }
 
   @Test
+  void normalisedAttentionDividesEachRowByItsLearnedNormaliser() {
+    Rows logNormalizer = Cases.wave(0.5, TOKENS, 1);
+    Rows y = Cases.run(NormalizedAttention.system(Q, K, V, logNormalizer));
+    Rows sums = Cases.run(LinearAttention.system(Q, K, V, 1));
+    Cases.assertClose(sums.times(logNormalizer.map(n -> Math.exp(-n))), y, "normalised attention");
+  }
+
+  @Test
   void taylorFeaturesExpandTheExponential() {
     Rows full = TaylorFeatures.full(Q);
     Rows fullKeys = TaylorFeatures.full(K);
