@@ -89,7 +89,7 @@ final class OnnxCausalConv implements OnnxOperator {
   /** [rows, columns] as [columns, rows]. */
   private static float[] transposed(float[] matrix, int rows) {
     float[] result = new float[matrix.length];
-    int columns = matrix.length / rows;
+    int columns = rows == 0 ? 0 : matrix.length / rows;
     for (int i = 0; i < matrix.length; i++) {
       result[i % columns * rows + i / columns] = matrix[i];
     }

@@ -62,6 +62,7 @@ final class Cases {
     Rows phiK = NormalizedLinearAttention.eluPlusOne(k);
     all.put("linear normalised", NormalizedLinearAttention.system(phiQ, phiK, v));
     all.put("linear ratio", NormalizedLinearAttention.ratioSystem(phiQ, phiK, v));
+    all.put("normalised attention", NormalizedAttention.system(q, k, v, wave(0.5, tokens, 1)));
     all.put(
         "based",
         NormalizedLinearAttention.system(TaylorFeatures.compact(q), TaylorFeatures.compact(k), v));

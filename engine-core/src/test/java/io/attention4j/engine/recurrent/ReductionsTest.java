@@ -99,6 +99,25 @@ class ReductionsTest {
   }
 
   @Test
+  void s6FollowsItsDefinition() {
+    Rows dt = Cases.wave(0.4, TOKENS, Cases.VALUE_DIM).map(Gates::softplus);
+    Rows a = Cases.wave(0.9, Cases.VALUE_DIM, Cases.KEY_DIM).map(x -> -Math.exp(x));
+    Rows d = Cases.wave(1.1, 1, Cases.VALUE_DIM);
+    Rows y = Cases.run(SelectiveSsm.system(V, K, Q, dt, a, d));
+    int channel = 1;
+    double[] h = new double[Cases.KEY_DIM];
+    for (int t = 0; t < TOKENS; t++) {
+      double step = dt.at(t, channel);
+      double expected = d.at(0, channel) * V.at(t, channel);
+      for (int n = 0; n < h.length; n++) {
+        h[n] = Math.exp(step * a.at(channel, n)) * h[n] + step * K.at(t, n) * V.at(t, channel);
+        expected += Q.at(t, n) * h[n];
+      }
+      assertEquals(expected, y.at(t, channel), Cases.ROUNDING);
+    }
+  }
+
+  @Test
   void kdaWithEqualGatesIsGdn() {
     assertSame(
         GatedDeltaNet.system(UNIT_Q, UNIT_K, V, BETA, DECAY, Cases.SCALE),
@@ -179,6 +198,14 @@ class ReductionsTest {
       double sum = Arrays.stream(weights, t * TOKENS, (t + 1) * TOKENS).sum();
       assertEquals(1, sum, Cases.ROUNDING, "the weights of token " + t);
     }
+  }
+
+  @Test
+  void normalisedAttentionDividesEachRowByItsLearnedNormaliser() {
+    Rows logNormalizer = Cases.wave(0.5, TOKENS, 1);
+    Rows y = Cases.run(NormalizedAttention.system(Q, K, V, logNormalizer));
+    Rows sums = Cases.run(LinearAttention.system(Q, K, V, 1));
+    Cases.assertClose(sums.times(logNormalizer.map(n -> Math.exp(-n))), y, "normalised attention");
   }
 
   @Test
