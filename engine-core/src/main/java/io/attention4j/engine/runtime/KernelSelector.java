@@ -55,12 +55,12 @@ public final class KernelSelector implements AutoCloseable {
     List<Device> opened = new ArrayList<>();
     StringBuilder reasons = new StringBuilder();
     for (KernelProvider provider : providers) {
+      if (provider.rank() < 0) {
+        // Asking whether it is there may already load a driver.
+        continue;
+      }
       switch (provider.availability()) {
-        case Availability.Available available -> {
-          if (provider.rank() >= 0) {
-            opened.add(provider.open(options));
-          }
-        }
+        case Availability.Available available -> opened.add(provider.open(options));
         case Availability.Unavailable no ->
             reasons.append(" ").append(provider.id()).append(": ").append(no.reason());
       }

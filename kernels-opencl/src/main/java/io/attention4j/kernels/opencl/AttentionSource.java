@@ -7,6 +7,7 @@ import io.attention4j.engine.attention.Normalizer;
 import io.attention4j.engine.attention.ScoreModifier;
 import io.attention4j.engine.spi.Support;
 import java.util.List;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
@@ -159,7 +160,7 @@ final class AttentionSource {
 
   private static String join(
       List<Mask> parts,
-      java.util.function.Function<Mask, String> write,
+      Function<Mask, String> write,
       String operator,
       String ifEmpty) {
     return parts.isEmpty()

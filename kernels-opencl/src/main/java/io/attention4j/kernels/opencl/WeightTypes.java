@@ -10,7 +10,19 @@ import java.util.Set;
 final class WeightTypes {
   private static final Set<DType> KNOWN =
       EnumSet.of(
-          DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0, DType.Q4_K, DType.Q6_K);
+          DType.F32,
+          DType.F16,
+          DType.BF16,
+          DType.Q4_0,
+          DType.Q4_1,
+          DType.Q5_0,
+          DType.Q5_1,
+          DType.Q8_0,
+          DType.Q2_K,
+          DType.Q3_K,
+          DType.Q4_K,
+          DType.Q5_K,
+          DType.Q6_K);
 
   private WeightTypes() {}
 

@@ -49,7 +49,7 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void norm(
   }
   float scale = 1.0f / sqrt(sum_of(scratch, squares) / size + epsilon);
   for (int d = i; d < size; d += ITEMS) {
-    float w = hasWeight ? weight[weightAt + d] + weightOffset : 1.0f;
+    float w = (hasWeight ? weight[weightAt + d] : 1.0f) + weightOffset;
     float b = hasBias ? bias[biasAt + d] : 0.0f;
     out[outAt + row * size + d] = (in[d] - mean) * scale * w + b;
   }
@@ -105,7 +105,8 @@ kernel void activate(
     case 0: y = v / (1.0f + exp(-v)); break;
     // For large -v, 1 + erf(v) cancels; erfc does not.
     case 1: y = 0.5f * v * erfc(-v * M_SQRT1_2_F); break;
-    case 2: y = 0.5f * v * (1.0f + tanh(0.7978845608f * (v + 0.044715f * v * v * v))); break;
+    // (1 + tanh u) / 2 = sigmoid(2u), which does not cancel for large -u.
+    case 2: y = v / (1.0f + exp(-1.5957691216f * (v + 0.044715f * v * v * v))); break;
     case 3: y = fmax(v, 0.0f); break;
     default: y = 1.0f / (1.0f + exp(-v));
   }
