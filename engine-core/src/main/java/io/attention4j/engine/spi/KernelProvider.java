@@ -6,8 +6,8 @@ public interface KernelProvider {
   String id();
 
   /**
-   * Preference of the automatic choice; the higher the earlier. A negative one is never chosen, only
-   * opened by name.
+   * Preference of the automatic choice; the higher the earlier. A negative one is never chosen,
+   * only opened by name.
    */
   int rank();
 

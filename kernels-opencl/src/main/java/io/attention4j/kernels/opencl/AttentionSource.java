@@ -94,8 +94,7 @@ final class AttentionSource {
     String prelude =
         switch (spec.normalizer()) {
           case Normalizer.Softmax softmax -> "#define SOFTMAX\n";
-          case Normalizer.Sigmoid sigmoid ->
-              "#define SIGMOID (" + literal(sigmoid.bias()) + ")\n";
+          case Normalizer.Sigmoid sigmoid -> "#define SIGMOID (" + literal(sigmoid.bias()) + ")\n";
           case Normalizer.None none -> "";
         };
     prelude +=
@@ -159,10 +158,7 @@ final class AttentionSource {
   }
 
   private static String join(
-      List<Mask> parts,
-      Function<Mask, String> write,
-      String operator,
-      String ifEmpty) {
+      List<Mask> parts, Function<Mask, String> write, String operator, String ifEmpty) {
     return parts.isEmpty()
         ? ifEmpty
         : parts.stream().map(write).collect(Collectors.joining(operator, "(", ")"));

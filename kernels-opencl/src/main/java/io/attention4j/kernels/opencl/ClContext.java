@@ -90,14 +90,12 @@ final class ClContext implements AutoCloseable {
     allocatedBytes += size;
     ClBuffer buffer = new ClBuffer(this, memory, size);
     int filled =
-        CL.clEnqueueFillBuffer(
-            queue, memory, Pointer.to(new byte[1]), 1, 0, size, 0, null, null);
+        CL.clEnqueueFillBuffer(queue, memory, Pointer.to(new byte[1]), 1, 0, size, 0, null, null);
     // The pattern is an array of Java, which may move once this method has returned.
     int finished = CL.clFinish(queue);
     if (filled != CL.CL_SUCCESS || finished != CL.CL_SUCCESS) {
       buffer.close();
-      throw outOfMemory(
-          size, CL.stringFor_errorCode(filled != CL.CL_SUCCESS ? filled : finished));
+      throw outOfMemory(size, CL.stringFor_errorCode(filled != CL.CL_SUCCESS ? filled : finished));
     }
     return buffer;
   }
@@ -223,8 +221,7 @@ final class ClContext implements AutoCloseable {
       global[i] = Math.multiplyExact(groups[i], items[i]);
     }
     int status =
-        CL.clEnqueueNDRangeKernel(
-            queue, kernel, global.length, null, global, items, 0, null, null);
+        CL.clEnqueueNDRangeKernel(queue, kernel, global.length, null, global, items, 0, null, null);
     ClCalls.require(status, "the launch of " + name);
   }
 

@@ -91,7 +91,15 @@ record ClDevice(
       known.append(" (").append(device.kind).append(")");
     }
     throw new NotFound(
-        "no OpenCL device is '" + wanted + "' (" + PROPERTY + "); there are " + known, null);
+        "no OpenCL device is '"
+            + wanted
+            + "', which "
+            + PROPERTY
+            + " or "
+            + ENVIRONMENT
+            + " asks for; there are "
+            + known,
+        null);
   }
 
   private boolean fits(String wanted, int index) {

@@ -73,11 +73,7 @@ final class OpenClAttentionPlan implements AttentionPlan {
   }
 
   private void attend(
-      AttentionBatch batch,
-      Tensor q,
-      ClBuffer words,
-      Variant variant,
-      StepTable.Launch launch) {
+      AttentionBatch batch, Tensor q, ClBuffer words, Variant variant, StepTable.Launch launch) {
     Tensor bits = batch.maskBits();
     Tensor bias = batch.bias();
     long[] bitsStrides = broadcastStrides(bits);
