@@ -7,9 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.Availability;
+import io.attention4j.engine.spi.KernelProvider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,6 +66,20 @@ class GenerateCommandTest {
   @Test
   void referenceKernelsRun() {
     assertEquals(greedy(), greedy("--kernels", "reference"));
+  }
+
+  @Test
+  void openClKernelsGiveTheSameText() {
+    KernelProvider provider =
+        KernelSelector.providers().stream()
+            .filter(known -> known.id().equals("opencl"))
+            .findFirst()
+            .orElseThrow();
+    if (provider.availability() instanceof Availability.Unavailable no) {
+      System.out.println("SKIPPED openClKernelsGiveTheSameText: " + no.reason());
+      Assumptions.abort(no.reason());
+    }
+    assertEquals(greedy(), greedy("--kernels", "opencl"));
   }
 
   @Test

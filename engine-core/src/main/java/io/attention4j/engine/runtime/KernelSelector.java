@@ -63,12 +63,13 @@ public final class KernelSelector implements AutoCloseable {
     boolean complete = false;
     try {
       for (KernelProvider provider : providers) {
+        if (provider.rank() < 0) {
+          continue; // asking whether it is there may already load a driver
+        }
         switch (provider.availability()) {
           case Availability.Available available -> {
-            if (provider.rank() >= 0) {
-              opened.add(provider.open(options));
-              warnOfFallback(provider, reasons);
-            }
+            opened.add(provider.open(options));
+            warnOfFallback(provider, reasons);
           }
           case Availability.Unavailable no -> {
             if (opened.isEmpty()) {

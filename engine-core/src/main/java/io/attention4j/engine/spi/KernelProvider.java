@@ -5,7 +5,10 @@ public interface KernelProvider {
   /** Stable dotted id: "reference", "cpu.scalar", "cpu.simd", "opencl". */
   String id();
 
-  /** Preference of the automatic choice; the higher the earlier. */
+  /**
+   * Preference of the automatic choice; the higher the earlier. A negative one is never chosen,
+   * only opened by name.
+   */
   int rank();
 
   /** Whether this provider can run here and, if not, why. Never throws. */

@@ -1,0 +1,123 @@
+package io.attention4j.kernels.opencl;
+
+import io.attention4j.engine.spi.ActivationKernel;
+import io.attention4j.engine.spi.AttentionKernel;
+import io.attention4j.engine.spi.Device;
+import io.attention4j.engine.spi.ElementwiseKernel;
+import io.attention4j.engine.spi.EmbeddingKernel;
+import io.attention4j.engine.spi.Kernel;
+import io.attention4j.engine.spi.KvWriteKernel;
+import io.attention4j.engine.spi.MatmulKernel;
+import io.attention4j.engine.spi.NormKernel;
+import io.attention4j.engine.spi.RopeKernel;
+import io.attention4j.engine.spi.SoftmaxKernel;
+import io.attention4j.engine.spi.TensorChecks;
+import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.tensor.Shape;
+import io.attention4j.engine.tensor.Storage;
+import io.attention4j.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** An opened OpenCL device. */
+final class OpenClDevice implements Device {
+  private final ClContext context;
+  private final OpenClEmbedding embedding;
+  private final Map<Class<?>, Kernel<?>> kernels;
+
+  OpenClDevice(ClContext context) {
+    this.context = context;
+    this.embedding = new OpenClEmbedding(context);
+    this.kernels =
+        Map.of(
+            AttentionKernel.class, new OpenClAttention(context),
+            MatmulKernel.class, new OpenClMatmul(context),
+            NormKernel.class, new OpenClNorm(context),
+            RopeKernel.class, new OpenClRope(context),
+            ActivationKernel.class, new OpenClActivation(context),
+            ElementwiseKernel.class, new OpenClElementwise(context),
+            SoftmaxKernel.class, new OpenClSoftmax(context),
+            EmbeddingKernel.class, embedding,
+            KvWriteKernel.class, new OpenClKvWrite(context));
+  }
+
+  ClContext context() {
+    return context;
+  }
+
+  @Override
+  public String providerId() {
+    return OpenClProvider.ID;
+  }
+
+  @Override
+  public String description() {
+    return context.device().description();
+  }
+
+  @Override
+  public int threads() {
+    return context.device().computeUnits();
+  }
+
+  @Override
+  public <K extends Kernel<?>> Optional<K> kernel(Class<K> kind) {
+    return Optional.ofNullable(kernels.get(kind)).map(kind::cast);
+  }
+
+  @Override
+  public TensorArena newArena() {
+    return new BufferArena(context);
+  }
+
+  @Override
+  public void upload(MemorySegment source, Tensor target) {
+    TensorChecks.requireTransfer("upload", source.byteSize(), target);
+    context.write(source, DeviceMemory.of("the target", target, context), target.byteOffset());
+  }
+
+  @Override
+  public void download(Tensor source, MemorySegment target) {
+    TensorChecks.requireTransfer("download", target.byteSize(), source);
+    context.read(DeviceMemory.of("the source", source, context), source.byteOffset(), target);
+  }
+
+  @Override
+  public void close() {
+    embedding.close();
+    context.close();
+  }
+
+  /** One buffer per tensor. */
+  private static final class BufferArena implements TensorArena {
+    private final ClContext context;
+    private final List<ClBuffer> buffers = new ArrayList<>();
+    private boolean closed;
+
+    BufferArena(ClContext context) {
+      this.context = context;
+    }
+
+    @Override
+    public synchronized Tensor allocate(DType dtype, long... extents) {
+      if (closed) {
+        throw new IllegalStateException("this owner of tensors is closed");
+      }
+      Shape shape = Shape.of(extents);
+      ClBuffer buffer = context.allocate(dtype.bytes(shape.elements()));
+      buffers.add(buffer);
+      Storage storage = new Storage.Device(OpenClProvider.ID, buffer, buffer.byteSize());
+      return Tensor.of(storage, dtype, shape, 0);
+    }
+
+    @Override
+    public synchronized void close() {
+      closed = true;
+      buffers.forEach(ClBuffer::close);
+      buffers.clear();
+    }
+  }
+}

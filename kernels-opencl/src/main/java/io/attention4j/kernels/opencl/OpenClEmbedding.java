@@ -1,0 +1,90 @@
+package io.attention4j.kernels.opencl;
+
+import io.attention4j.engine.spi.EmbeddingKernel;
+import io.attention4j.engine.spi.Support;
+import io.attention4j.engine.spi.TensorChecks;
+import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.tensor.RowCodec;
+import io.attention4j.engine.tensor.Storage;
+import io.attention4j.engine.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Rows of a table on the device are decoded there. A table in host memory stays there: it is often
+ * the largest matrix of a model, and a step needs few of its rows, which are decoded and uploaded.
+ */
+final class OpenClEmbedding implements EmbeddingKernel, AutoCloseable {
+  private static final int PIECE = 16;
+  private static final long[] ONE_ITEM = {1, 1};
+
+  private final ClContext context;
+  private final ClTable rowIds;
+
+  OpenClEmbedding(ClContext context) {
+    this.context = context;
+    this.rowIds = new ClTable(context);
+  }
+
+  @Override
+  public Support supports(DType type) {
+    return WeightTypes.supports(type);
+  }
+
+  @Override
+  public synchronized void run(Tensor table, int[] ids, int rows, Tensor out) {
+    TensorChecks.requireEmbedding(table, ids, rows, out);
+    if (WeightTypes.supports(table.dtype()) instanceof Support.No no) {
+      throw new IllegalArgumentException(no.reason());
+    }
+    if (rows == 0) {
+      return;
+    }
+    ClBuffer target = DeviceMemory.of("out", out, context);
+    if (table.storage() instanceof Storage.Host) {
+      upload(table, ids, rows, out, target);
+    } else {
+      decode(table, ids, rows, out, target);
+    }
+  }
+
+  private void upload(Tensor table, int[] ids, int rows, Tensor out, ClBuffer target) {
+    int dim = Math.toIntExact(table.extent(1));
+    RowCodec codec = RowCodec.of(table.dtype());
+    float[] row = new float[dim];
+    MemorySegment source = table.segment();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment staged = arena.allocate((long) rows * dim * Float.BYTES, Float.BYTES);
+      for (int r = 0; r < rows; r++) {
+        codec.decode(source, table.dtype().bytes(ids[r] * table.stride(0)), row, 0, dim);
+        MemorySegment.copy(row, 0, staged, Tensor.FLOAT, (long) r * dim * Float.BYTES, dim);
+      }
+      context.write(staged, target, out.byteOffset());
+    }
+  }
+
+  private void decode(Tensor table, int[] ids, int rows, Tensor out, ClBuffer target) {
+    int dim = Math.toIntExact(table.extent(1));
+    rowIds.clear();
+    for (int r = 0; r < rows; r++) {
+      rowIds.add(ids[r]);
+    }
+    context.launch(
+        WeightTypes.source("embedding", table.dtype()),
+        "embed",
+        new long[] {Math.ceilDiv(dim, PIECE), rows},
+        ONE_ITEM,
+        DeviceMemory.of("table", table, context),
+        table.byteOffset(),
+        table.dtype().bytes(table.stride(0)),
+        dim,
+        rowIds.upload(),
+        target,
+        DeviceMemory.floatOffset(out));
+  }
+
+  @Override
+  public void close() {
+    rowIds.close();
+  }
+}

@@ -1,0 +1,11 @@
+// out[r] = table[ids[r]], after weights.cl; an item decodes sixteen elements.
+kernel void embed(
+    global const uchar *table, long firstByte, long rowBytes, int dim, global const long *ids,
+    global float *out, long outAt) {
+  int k = 16 * get_global_id(0);
+  long r = get_global_id(1);
+  float w[16];
+  int n = min(16, dim - k);
+  decode16(table + firstByte + ids[r] * rowBytes, k, n, w);
+  for (int j = 0; j < n; j++) out[outAt + r * dim + k + j] = w[j];
+}
