@@ -4,402 +4,288 @@ import static io.attention4j.kernels.cpu.attention.PageFormat.BF16;
 import static io.attention4j.kernels.cpu.attention.PageFormat.F16;
 import static io.attention4j.kernels.cpu.attention.PageFormat.F32;
 import static io.attention4j.kernels.cpu.attention.PageFormat.Q8;
+import static io.attention4j.kernels.cpu.simd.RowBlocks.BLOCK;
 import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
 import static io.attention4j.kernels.cpu.simd.Species.LANES;
 
 import io.attention4j.kernels.cpu.attention.PageFormat;
-import io.attention4j.kernels.cpu.attention.TileTable;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorShuffle;
 
 /**
- * Scores of a few query rows, read straight from a page: lanes along the elements of a key, so that
- * a key is read once and converted once for four rows. Blocks are 2 keys x 4 rows; larger ones lose
- * to spills. The lanes of {@link Species#LANES} keys are then added up together, pair by pair,
- * since reduceLanes(ADD) fixes no order and gives other bits once it is compiled.
+ * Scores of four query rows, read straight from a page: lanes along the elements of a key, so that
+ * a key is read and converted once for four rows. Products of a strip of keys are added up lane by
+ * lane in scratch memory before {@link LaneSums} adds the lanes.
  */
 final class KeyDots {
-  /** Distance of two rows of s. */
-  private static final int KEYS = TileTable.KEYS;
-
-  /** Floats of the lane sums of LANES keys and one row. */
-  private static final int SQUARE = LANES * LANES;
+  /**
+   * Keys per strip: at the second pass over the blocks a strip of 128 elements is still in the L1
+   * cache, and the next lines are on their way.
+   */
+  private static final int STRIP = 16;
 
   /** Floats of the scratch memory that {@link #scores} needs. */
-  static final int SCRATCH = 4 * SQUARE;
+  static final int SCRATCH = STRIP * 4 * LANES + 1;
 
-  private static final VectorMask<Float> ODD_1 = odd(1);
-  private static final VectorMask<Float> ODD_2 = odd(2);
-  private static final VectorMask<Float> ODD_4 = odd(4);
-  private static final VectorMask<Float> ODD_8 = odd(8);
-  private static final VectorShuffle<Float> SWAP_1 = swap(1);
-  private static final VectorShuffle<Float> SWAP_2 = swap(2);
-  private static final VectorShuffle<Float> SWAP_4 = swap(4);
-  private static final VectorShuffle<Float> SWAP_8 = swap(8);
+  private final PageFormat format;
+  private final RowBlocks layout;
+  private final int dim;
 
-  private KeyDots() {}
-
-  private static VectorMask<Float> odd(int distance) {
-    boolean[] bits = new boolean[LANES];
-    for (int i = 0; i < LANES; i++) {
-      bits[i] = (i & distance) != 0;
-    }
-    return VectorMask.fromArray(FLOAT, bits, 0);
+  /** Dots with keys of a layout. */
+  KeyDots(PageFormat format, RowBlocks layout) {
+    this.format = format;
+    this.layout = layout;
+    dim = layout.dim;
   }
 
-  private static VectorShuffle<Float> swap(int distance) {
-    return VectorShuffle.fromOp(FLOAT, i -> (i ^ distance) % LANES);
+  /** Floats of four packed rows: their blocks, and all elements in order. */
+  int packedFloats() {
+    return 4 * (layout.covered + dim);
   }
 
   /**
-   * s[r][column + k] = q[r] . key[slot + k] for k in [0, count).
+   * Packs four query rows.
+   *
+   * @param q [4][dim] from {@code qAt}
+   * @return whether blocks can be used: not, if queries are so large that half precision's spread
+   *     overflows
+   */
+  boolean pack(float[] q, int qAt, float[] packed, int at) {
+    boolean fits = true;
+    int[] order = layout.order;
+    float spread = layout.spread;
+    for (int r = 0; r < 4; r++) {
+      int row = qAt + r * dim;
+      for (int b = 0; b < layout.blocks; b++) {
+        int to = at + (b * 4 + r) * BLOCK;
+        for (int i = 0; i < BLOCK; i++) {
+          float x = q[row + b * BLOCK + order[i]];
+          packed[to + i] = x * spread;
+          fits &= Float.isFinite(x * spread) || !Float.isFinite(x);
+        }
+      }
+      int to = at + 4 * layout.covered + r * dim;
+      for (int d = 0; d < dim; d++) {
+        packed[to + d] = q[row + d] / spread;
+      }
+    }
+    return fits;
+  }
+
+  /**
+   * s[k][r] = q[r] . key[slot + k] for k in [0, count) and what {@link LaneSums} adds to that.
    *
    * @param offset byte where the page's keys begin
-   * @param q [rows, dim]
-   * @param s [rows, KEYS]
+   * @param packed four packed rows from {@code qAt}
+   * @param inBlocks what {@link #pack} returned
+   * @param s [., 4] from {@code at}
    * @param scratch {@link #SCRATCH} floats
    */
-  static void scores(
-      PageFormat format,
+  void scores(
       MemorySegment memory,
       long offset,
       int capacity,
-      int dim,
       int slot,
       int count,
-      float[] q,
-      int rows,
+      float[] packed,
+      int qAt,
+      boolean inBlocks,
       float[] s,
-      int column,
+      int at,
       float[] scratch) {
-    for (int k = 0; k < count; k += LANES) {
-      int strip = Math.min(LANES, count - k);
-      long from = offset + (long) (slot + k) * dim * format.elementBytes();
-      int r = 0;
-      for (; r + 4 <= rows; r += 4) {
-        fourRows(format, memory, from, dim, strip, q, r * dim, scratch);
-        addLanes(scratch, 4 * LANES);
-        store(scratch, 4, strip, s, r * KEYS + column + k);
+    long stride = (long) dim * format.elementBytes();
+    int plainAt = qAt + 4 * layout.covered;
+    for (int k = 0; k < count; k += STRIP) {
+      int strip = Math.min(STRIP, count - k);
+      long from = offset + (slot + k) * stride;
+      int done = inBlocks && blocks(memory, from, stride, strip, packed, qAt, scratch) ? layout.covered : 0;
+      if (done < dim) {
+        plain(memory, from, stride, strip, packed, plainAt, done, scratch);
       }
-      for (; r < rows; r++) {
-        oneRow(format, memory, from, dim, strip, q, r * dim, scratch);
-        addLanes(scratch, LANES);
-        store(scratch, 1, strip, s, r * KEYS + column + k);
-      }
-    }
-    if (dim % LANES != 0) {
-      addTails(format, memory, offset, dim, slot, count, q, rows, s, column);
+      LaneSums.of(scratch, strip, s, at + 4 * k, layout.spread);
     }
     if (format == Q8) {
-      scale(memory, offset, capacity, dim, slot, count, rows, s, column);
+      scale(memory, offset, capacity, slot, count, s, at);
     }
   }
 
-  private static void fourRows(
-      PageFormat format,
-      MemorySegment memory,
-      long from,
-      int dim,
-      int strip,
-      float[] q,
-      int qAt,
-      float[] lanes) {
-    long keyBytes = (long) dim * format.elementBytes();
-    int k = 0;
-    for (; k + 2 <= strip; k += 2) {
-      dots2x4(format, memory, from + k * keyBytes, dim, q, qAt, lanes, k * LANES);
-    }
-    if (k < strip) {
-      dots1x4(format, memory, from + k * keyBytes, dim, q, qAt, lanes, k * LANES);
-    }
-  }
-
-  private static void oneRow(
-      PageFormat format,
-      MemorySegment memory,
-      long from,
-      int dim,
-      int strip,
-      float[] q,
-      int qAt,
-      float[] lanes) {
-    long keyBytes = (long) dim * format.elementBytes();
-    int k = 0;
-    for (; k + 2 <= strip; k += 2) {
-      dots2x1(format, memory, from + k * keyBytes, dim, q, qAt, lanes, k * LANES);
-    }
-    if (k < strip) {
-      dots1x1(format, memory, from + k * keyBytes, dim, q, qAt, lanes, k * LANES);
-    }
-  }
-
-  /**
-   * Vectors [count] to sums [count], in place: every pass adds neighbours and halves the vectors.
-   */
-  private static void addLanes(float[] x, int count) {
-    addPairs1(x, count / 2);
-    addPairs2(x, count / 4);
-    if (LANES > 4) {
-      addPairs4(x, count / 8);
-    }
-    if (LANES > 8) {
-      addPairs8(x, count / 16);
-    }
-  }
-
-  private static void addPairs1(float[] x, int pairs) {
-    for (int i = 0; i < pairs; i++) {
-      FloatVector a = FloatVector.fromArray(FLOAT, x, 2 * i * LANES);
-      FloatVector b = FloatVector.fromArray(FLOAT, x, (2 * i + 1) * LANES);
-      FloatVector others = b.blend(a, ODD_1).rearrange(SWAP_1);
-      a.blend(b, ODD_1).add(others).intoArray(x, i * LANES);
-    }
-  }
-
-  private static void addPairs2(float[] x, int pairs) {
-    for (int i = 0; i < pairs; i++) {
-      FloatVector a = FloatVector.fromArray(FLOAT, x, 2 * i * LANES);
-      FloatVector b = FloatVector.fromArray(FLOAT, x, (2 * i + 1) * LANES);
-      FloatVector others = b.blend(a, ODD_2).rearrange(SWAP_2);
-      a.blend(b, ODD_2).add(others).intoArray(x, i * LANES);
-    }
-  }
-
-  private static void addPairs4(float[] x, int pairs) {
-    for (int i = 0; i < pairs; i++) {
-      FloatVector a = FloatVector.fromArray(FLOAT, x, 2 * i * LANES);
-      FloatVector b = FloatVector.fromArray(FLOAT, x, (2 * i + 1) * LANES);
-      FloatVector others = b.blend(a, ODD_4).rearrange(SWAP_4);
-      a.blend(b, ODD_4).add(others).intoArray(x, i * LANES);
-    }
-  }
-
-  private static void addPairs8(float[] x, int pairs) {
-    for (int i = 0; i < pairs; i++) {
-      FloatVector a = FloatVector.fromArray(FLOAT, x, 2 * i * LANES);
-      FloatVector b = FloatVector.fromArray(FLOAT, x, (2 * i + 1) * LANES);
-      FloatVector others = b.blend(a, ODD_8).rearrange(SWAP_8);
-      a.blend(b, ODD_8).add(others).intoArray(x, i * LANES);
-    }
-  }
-
-  private static void store(float[] sums, int rows, int strip, float[] s, int sAt) {
-    for (int r = 0; r < rows; r++) {
-      if (strip == LANES) {
-        FloatVector.fromArray(FLOAT, sums, r * LANES).intoArray(s, sAt + r * KEYS);
-      } else {
-        System.arraycopy(sums, r * LANES, s, sAt + r * KEYS, strip);
+  private boolean blocks(
+      MemorySegment memory, long from, long stride, int keys, float[] q, int qAt, float[] lanes) {
+    long bytes = layout.blockBytes();
+    for (int b = 0; b < layout.blocks; b++) {
+      long ahead = b + 1 < layout.blocks ? bytes : 0;
+      int at = qAt + b * 4 * BLOCK;
+      long block = from + b * bytes;
+      switch (format) {
+        case F32 -> FloatBlocks.scores(memory, block, stride, keys, q, at, lanes, b > 0, ahead);
+        case Q8 -> CodeBlocks.scores(memory, block, stride, keys, q, at, lanes, b > 0, ahead);
+        case F16 -> {
+          if (!HalfBlocks.scores(
+              false, memory, block, stride, keys, q, at, lanes, b > 0, ahead)) {
+            return false;
+          }
+        }
+        case BF16 -> {
+          if (!HalfBlocks.scores(true, memory, block, stride, keys, q, at, lanes, b > 0, ahead)) {
+            return false;
+          }
+        }
       }
     }
+    return true;
   }
 
-  private static void dots2x4(
-      PageFormat format,
+  /** Elements [first, dim), exactly; adds to the lanes if first is not 0. */
+  private void plain(
       MemorySegment memory,
       long from,
-      int dim,
+      long stride,
+      int keys,
       float[] q,
       int qAt,
-      float[] lanes,
-      int lanesAt) {
-    int bytes = format.elementBytes();
-    FloatVector c00 = FloatVector.zero(FLOAT);
-    FloatVector c01 = FloatVector.zero(FLOAT);
-    FloatVector c10 = FloatVector.zero(FLOAT);
-    FloatVector c11 = FloatVector.zero(FLOAT);
-    FloatVector c20 = FloatVector.zero(FLOAT);
-    FloatVector c21 = FloatVector.zero(FLOAT);
-    FloatVector c30 = FloatVector.zero(FLOAT);
-    FloatVector c31 = FloatVector.zero(FLOAT);
-    long next = from + (long) dim * bytes;
-    int vectors = FLOAT.loopBound(dim);
-    for (int d = 0; d < vectors; d += LANES) {
-      long at = (long) d * bytes;
-      FloatVector x0 =
-          format == F32
-              ? PageVectors.f32(memory, from + at)
-              : format == F16
-                  ? PageVectors.f16(memory, from + at)
-                  : format == BF16
-                      ? PageVectors.bf16(memory, from + at)
-                      : PageVectors.q8(memory, from + at);
-      FloatVector x1 =
-          format == F32
-              ? PageVectors.f32(memory, next + at)
-              : format == F16
-                  ? PageVectors.f16(memory, next + at)
-                  : format == BF16
-                      ? PageVectors.bf16(memory, next + at)
-                      : PageVectors.q8(memory, next + at);
-      FloatVector y = FloatVector.fromArray(FLOAT, q, qAt + d);
-      c00 = x0.fma(y, c00);
-      c01 = x1.fma(y, c01);
-      y = FloatVector.fromArray(FLOAT, q, qAt + dim + d);
-      c10 = x0.fma(y, c10);
-      c11 = x1.fma(y, c11);
-      y = FloatVector.fromArray(FLOAT, q, qAt + 2 * dim + d);
-      c20 = x0.fma(y, c20);
-      c21 = x1.fma(y, c21);
-      y = FloatVector.fromArray(FLOAT, q, qAt + 3 * dim + d);
-      c30 = x0.fma(y, c30);
-      c31 = x1.fma(y, c31);
+      int first,
+      float[] lanes) {
+    int k = 0;
+    for (; k + 2 <= keys; k += 2) {
+      dots2(format, memory, from + k * stride, stride, dim, first, q, qAt, lanes, k * 4 * LANES);
     }
-    c00.intoArray(lanes, lanesAt);
-    c01.intoArray(lanes, lanesAt + LANES);
-    c10.intoArray(lanes, lanesAt + SQUARE);
-    c11.intoArray(lanes, lanesAt + SQUARE + LANES);
-    c20.intoArray(lanes, lanesAt + 2 * SQUARE);
-    c21.intoArray(lanes, lanesAt + 2 * SQUARE + LANES);
-    c30.intoArray(lanes, lanesAt + 3 * SQUARE);
-    c31.intoArray(lanes, lanesAt + 3 * SQUARE + LANES);
-  }
-
-  private static void dots1x4(
-      PageFormat format,
-      MemorySegment memory,
-      long from,
-      int dim,
-      float[] q,
-      int qAt,
-      float[] lanes,
-      int lanesAt) {
-    int bytes = format.elementBytes();
-    FloatVector c00 = FloatVector.zero(FLOAT);
-    FloatVector c10 = FloatVector.zero(FLOAT);
-    FloatVector c20 = FloatVector.zero(FLOAT);
-    FloatVector c30 = FloatVector.zero(FLOAT);
-    int vectors = FLOAT.loopBound(dim);
-    for (int d = 0; d < vectors; d += LANES) {
-      long at = (long) d * bytes;
-      FloatVector x0 =
-          format == F32
-              ? PageVectors.f32(memory, from + at)
-              : format == F16
-                  ? PageVectors.f16(memory, from + at)
-                  : format == BF16
-                      ? PageVectors.bf16(memory, from + at)
-                      : PageVectors.q8(memory, from + at);
-      FloatVector y = FloatVector.fromArray(FLOAT, q, qAt + d);
-      c00 = x0.fma(y, c00);
-      y = FloatVector.fromArray(FLOAT, q, qAt + dim + d);
-      c10 = x0.fma(y, c10);
-      y = FloatVector.fromArray(FLOAT, q, qAt + 2 * dim + d);
-      c20 = x0.fma(y, c20);
-      y = FloatVector.fromArray(FLOAT, q, qAt + 3 * dim + d);
-      c30 = x0.fma(y, c30);
+    if (k < keys) {
+      dots1(format, memory, from + k * stride, dim, first, q, qAt, lanes, k * 4 * LANES);
     }
-    c00.intoArray(lanes, lanesAt);
-    c10.intoArray(lanes, lanesAt + SQUARE);
-    c20.intoArray(lanes, lanesAt + 2 * SQUARE);
-    c30.intoArray(lanes, lanesAt + 3 * SQUARE);
-  }
-
-  private static void dots2x1(
-      PageFormat format,
-      MemorySegment memory,
-      long from,
-      int dim,
-      float[] q,
-      int qAt,
-      float[] lanes,
-      int lanesAt) {
-    int bytes = format.elementBytes();
-    FloatVector c00 = FloatVector.zero(FLOAT);
-    FloatVector c01 = FloatVector.zero(FLOAT);
-    long next = from + (long) dim * bytes;
-    int vectors = FLOAT.loopBound(dim);
-    for (int d = 0; d < vectors; d += LANES) {
-      long at = (long) d * bytes;
-      FloatVector x0 =
-          format == F32
-              ? PageVectors.f32(memory, from + at)
-              : format == F16
-                  ? PageVectors.f16(memory, from + at)
-                  : format == BF16
-                      ? PageVectors.bf16(memory, from + at)
-                      : PageVectors.q8(memory, from + at);
-      FloatVector x1 =
-          format == F32
-              ? PageVectors.f32(memory, next + at)
-              : format == F16
-                  ? PageVectors.f16(memory, next + at)
-                  : format == BF16
-                      ? PageVectors.bf16(memory, next + at)
-                      : PageVectors.q8(memory, next + at);
-      FloatVector y = FloatVector.fromArray(FLOAT, q, qAt + d);
-      c00 = x0.fma(y, c00);
-      c01 = x1.fma(y, c01);
-    }
-    c00.intoArray(lanes, lanesAt);
-    c01.intoArray(lanes, lanesAt + LANES);
-  }
-
-  private static void dots1x1(
-      PageFormat format,
-      MemorySegment memory,
-      long from,
-      int dim,
-      float[] q,
-      int qAt,
-      float[] lanes,
-      int lanesAt) {
-    int bytes = format.elementBytes();
-    FloatVector c00 = FloatVector.zero(FLOAT);
-    int vectors = FLOAT.loopBound(dim);
-    for (int d = 0; d < vectors; d += LANES) {
-      long at = (long) d * bytes;
-      FloatVector x0 =
-          format == F32
-              ? PageVectors.f32(memory, from + at)
-              : format == F16
-                  ? PageVectors.f16(memory, from + at)
-                  : format == BF16
-                      ? PageVectors.bf16(memory, from + at)
-                      : PageVectors.q8(memory, from + at);
-      FloatVector y = FloatVector.fromArray(FLOAT, q, qAt + d);
-      c00 = x0.fma(y, c00);
-    }
-    c00.intoArray(lanes, lanesAt);
-  }
-
-  private static void addTails(
-      PageFormat format,
-      MemorySegment memory,
-      long offset,
-      int dim,
-      int slot,
-      int count,
-      float[] q,
-      int rows,
-      float[] s,
-      int column) {
-    for (int k = 0; k < count; k++) {
-      for (int d = FLOAT.loopBound(dim); d < dim; d++) {
-        long element = (long) (slot + k) * dim + d;
-        float x = PageVectors.element(format, memory, offset + element * format.elementBytes());
-        for (int r = 0; r < rows; r++) {
-          s[r * KEYS + column + k] += q[r * dim + d] * x;
+    for (k = 0; k < keys; k++) {
+      for (int d = first + FLOAT.loopBound(dim - first); d < dim; d++) {
+        float x =
+            PageVectors.element(
+                format, memory, from + k * stride + (long) d * format.elementBytes());
+        for (int r = 0; r < 4; r++) {
+          lanes[(k * 4 + r) * LANES] += q[qAt + r * dim + d] * x;
         }
       }
     }
   }
 
-  private static void scale(
+  private static void dots2(
+      PageFormat format,
       MemorySegment memory,
-      long offset,
-      int capacity,
+      long from,
+      long stride,
       int dim,
-      int slot,
-      int count,
-      int rows,
-      float[] s,
-      int column) {
+      int first,
+      float[] q,
+      int qAt,
+      float[] lanes,
+      int at) {
+    int bytes = format.elementBytes();
+    FloatVector c00 = FloatVector.zero(FLOAT);
+    FloatVector c01 = FloatVector.zero(FLOAT);
+    FloatVector c02 = FloatVector.zero(FLOAT);
+    FloatVector c03 = FloatVector.zero(FLOAT);
+    FloatVector c10 = FloatVector.zero(FLOAT);
+    FloatVector c11 = FloatVector.zero(FLOAT);
+    FloatVector c12 = FloatVector.zero(FLOAT);
+    FloatVector c13 = FloatVector.zero(FLOAT);
+    if (first > 0) {
+      c00 = FloatVector.fromArray(FLOAT, lanes, at);
+      c01 = FloatVector.fromArray(FLOAT, lanes, at + LANES);
+      c02 = FloatVector.fromArray(FLOAT, lanes, at + 2 * LANES);
+      c03 = FloatVector.fromArray(FLOAT, lanes, at + 3 * LANES);
+      c10 = FloatVector.fromArray(FLOAT, lanes, at + 4 * LANES);
+      c11 = FloatVector.fromArray(FLOAT, lanes, at + 5 * LANES);
+      c12 = FloatVector.fromArray(FLOAT, lanes, at + 6 * LANES);
+      c13 = FloatVector.fromArray(FLOAT, lanes, at + 7 * LANES);
+    }
+    long next = from + stride;
+    int end = first + FLOAT.loopBound(dim - first);
+    for (int d = first; d < end; d += LANES) {
+      long skip = (long) d * bytes;
+      FloatVector x0 =
+          format == F32
+              ? PageVectors.f32(memory, from + skip)
+              : format == F16
+                  ? PageVectors.f16(memory, from + skip)
+                  : format == BF16
+                      ? PageVectors.bf16(memory, from + skip)
+                      : PageVectors.q8(memory, from + skip);
+      FloatVector x1 =
+          format == F32
+              ? PageVectors.f32(memory, next + skip)
+              : format == F16
+                  ? PageVectors.f16(memory, next + skip)
+                  : format == BF16
+                      ? PageVectors.bf16(memory, next + skip)
+                      : PageVectors.q8(memory, next + skip);
+      FloatVector y = FloatVector.fromArray(FLOAT, q, qAt + d);
+      c00 = x0.fma(y, c00);
+      c10 = x1.fma(y, c10);
+      y = FloatVector.fromArray(FLOAT, q, qAt + dim + d);
+      c01 = x0.fma(y, c01);
+      c11 = x1.fma(y, c11);
+      y = FloatVector.fromArray(FLOAT, q, qAt + 2 * dim + d);
+      c02 = x0.fma(y, c02);
+      c12 = x1.fma(y, c12);
+      y = FloatVector.fromArray(FLOAT, q, qAt + 3 * dim + d);
+      c03 = x0.fma(y, c03);
+      c13 = x1.fma(y, c13);
+    }
+    c00.intoArray(lanes, at);
+    c01.intoArray(lanes, at + LANES);
+    c02.intoArray(lanes, at + 2 * LANES);
+    c03.intoArray(lanes, at + 3 * LANES);
+    c10.intoArray(lanes, at + 4 * LANES);
+    c11.intoArray(lanes, at + 5 * LANES);
+    c12.intoArray(lanes, at + 6 * LANES);
+    c13.intoArray(lanes, at + 7 * LANES);
+  }
+
+  private static void dots1(
+      PageFormat format,
+      MemorySegment memory,
+      long from,
+      int dim,
+      int first,
+      float[] q,
+      int qAt,
+      float[] lanes,
+      int at) {
+    int bytes = format.elementBytes();
+    FloatVector c0 = FloatVector.zero(FLOAT);
+    FloatVector c1 = FloatVector.zero(FLOAT);
+    FloatVector c2 = FloatVector.zero(FLOAT);
+    FloatVector c3 = FloatVector.zero(FLOAT);
+    if (first > 0) {
+      c0 = FloatVector.fromArray(FLOAT, lanes, at);
+      c1 = FloatVector.fromArray(FLOAT, lanes, at + LANES);
+      c2 = FloatVector.fromArray(FLOAT, lanes, at + 2 * LANES);
+      c3 = FloatVector.fromArray(FLOAT, lanes, at + 3 * LANES);
+    }
+    int end = first + FLOAT.loopBound(dim - first);
+    for (int d = first; d < end; d += LANES) {
+      long skip = (long) d * bytes;
+      FloatVector x =
+          format == F32
+              ? PageVectors.f32(memory, from + skip)
+              : format == F16
+                  ? PageVectors.f16(memory, from + skip)
+                  : format == BF16
+                      ? PageVectors.bf16(memory, from + skip)
+                      : PageVectors.q8(memory, from + skip);
+      c0 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + d), c0);
+      c1 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + dim + d), c1);
+      c2 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + 2 * dim + d), c2);
+      c3 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + 3 * dim + d), c3);
+    }
+    c0.intoArray(lanes, at);
+    c1.intoArray(lanes, at + LANES);
+    c2.intoArray(lanes, at + 2 * LANES);
+    c3.intoArray(lanes, at + 3 * LANES);
+  }
+
+  private void scale(
+      MemorySegment memory, long offset, int capacity, int slot, int count, float[] s, int at) {
     for (int k = 0; k < count; k++) {
       float scale = PageFormat.scale(memory, offset, capacity, dim, slot + k);
-      for (int r = 0; r < rows; r++) {
-        s[r * KEYS + column + k] *= scale;
+      for (int i = at + 4 * k; i < at + 4 * k + 4; i++) {
+        s[i] *= scale;
       }
     }
   }

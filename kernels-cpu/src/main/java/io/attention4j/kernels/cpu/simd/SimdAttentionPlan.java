@@ -25,7 +25,7 @@ final class SimdAttentionPlan implements AttentionPlan {
   private final Prefill prefill;
   private final Prefill.Room[] rooms;
   private final Decode decode;
-  private final Decode.Room[] decodeRooms;
+  private final DecodeRoom[] decodeRooms;
   private final Parallel.Body body = this::runPiece;
   private final Parallel.Body merge = this::mergeChunks;
 
@@ -38,10 +38,10 @@ final class SimdAttentionPlan implements AttentionPlan {
     prefill = new Prefill(spec, mask, table, scoring);
     decode = new Decode(spec, mask, table, scoring);
     rooms = new Prefill.Room[workers.threads()];
-    decodeRooms = new Decode.Room[workers.threads()];
+    decodeRooms = new DecodeRoom[workers.threads()];
     for (int worker = 0; worker < rooms.length; worker++) {
       rooms[worker] = new Prefill.Room(spec);
-      decodeRooms[worker] = new Decode.Room(spec);
+      decodeRooms[worker] = decode.room();
     }
   }
 
@@ -56,7 +56,7 @@ final class SimdAttentionPlan implements AttentionPlan {
         int lanes = pieceLanes(batch);
         for (int s = 0; s < batch.sequences(); s++) {
           for (int h = 0; h < spec.kvHeads(); h++) {
-            if ((long) batch.rows(s) * spec.groupSize() > Decode.MOST_ROWS) {
+            if ((long) batch.rows(s) * spec.groupSize() > DecodeRoom.MOST_ROWS) {
               prefill.addRows(s, h, lanes);
             } else if (batch.rows(s) > 0) {
               decode.addRows(s, h);

@@ -4,263 +4,300 @@ import static io.attention4j.kernels.cpu.attention.PageFormat.BF16;
 import static io.attention4j.kernels.cpu.attention.PageFormat.F16;
 import static io.attention4j.kernels.cpu.attention.PageFormat.F32;
 import static io.attention4j.kernels.cpu.attention.PageFormat.Q8;
+import static io.attention4j.kernels.cpu.simd.RowBlocks.BLOCK;
 import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
 import static io.attention4j.kernels.cpu.simd.Species.LANES;
+import static jdk.incubator.vector.VectorOperators.EQ;
 
 import io.attention4j.kernels.cpu.attention.PageFormat;
-import io.attention4j.kernels.cpu.attention.TileTable;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Weighted sums of values for a few query rows, read straight from a page: lanes along the elements
- * of a value, two vectors for four rows in registers over a strip of keys that stays in the L1
- * cache.
+ * Weighted sums of values for four query rows, read straight from a page: lanes along the elements
+ * of a value, the sums of a block in registers over a strip of keys. A weight of zero hides its
+ * value whatever that holds: vectors multiply it nevertheless, so where an element of a strip is
+ * not finite they are not used.
  */
 final class ValueSums {
-  /** Distance of two rows of p. */
-  private static final int KEYS = TileTable.KEYS;
+  /** Keys per strip, see {@link KeyDots}. */
+  private static final int STRIP = 16;
 
-  /** Keys per strip: 16 KiB of F32 values of 128 elements. */
-  private static final int STRIP = 32;
+  private final PageFormat format;
+  private final RowBlocks layout;
+  private final int dim;
+  private final int tail;
 
-  private ValueSums() {}
+  /** Sums of values of a layout. */
+  ValueSums(PageFormat format, RowBlocks layout) {
+    this.format = format;
+    this.layout = layout;
+    dim = layout.dim;
+    tail = dim - layout.covered;
+  }
 
-  /**
-   * out[r] += sum_k p[r][column + k] * value[slot + k] for k in [0, count).
-   *
-   * @param offset byte where the page's values begin
-   * @param p weights [rows, KEYS]; for Q8 pages they are multiplied by the slots' scales, in place
-   * @param out [rows, dim]
-   */
-  static void add(
-      PageFormat format,
-      MemorySegment memory,
-      long offset,
-      int capacity,
-      int dim,
-      int slot,
-      int count,
-      float[] p,
-      int column,
-      int rows,
-      float[] out) {
-    if (format == Q8) {
-      scale(memory, offset, capacity, dim, slot, count, rows, p, column);
+  /** What weights are to be multiplied by. */
+  float weightFactor() {
+    return layout.spread;
+  }
+
+  /** Takes the sums of one of four rows out of the order of registers. */
+  void unpack(float[] sums, int at, int row, float[] to, int toAt) {
+    int[] order = layout.order;
+    for (int b = 0; b < layout.blocks; b++) {
+      int from = at + (b * 4 + row) * BLOCK;
+      for (int i = 0; i < BLOCK; i++) {
+        to[toAt + b * BLOCK + order[i]] = layout.spread * sums[from + i];
+      }
     }
-    for (int k = 0; k < count; k += STRIP) {
-      int strip = Math.min(STRIP, count - k);
-      addStrip(format, memory, offset, dim, slot + k, strip, p, column + k, rows, out);
+    for (int d = 0; d < tail; d++) {
+      to[toAt + layout.covered + d] =
+          sums[at + 4 * layout.covered + row * tail + d] / layout.spread;
     }
   }
 
-  private static void addStrip(
-      PageFormat format,
+  /**
+   * sums[r] += sum_k weights[k][r] * value[slot + k] for k in [0, count).
+   *
+   * @param offset byte where the page's values begin
+   * @param weights [., 4] from {@code weightsAt}; for Q8 pages they are multiplied by the slots'
+   *     scales, in place
+   * @param sums 4 * dim floats from {@code at} in the order of registers, and one float at the
+   *     array's end
+   */
+  void add(
       MemorySegment memory,
       long offset,
-      int dim,
+      int capacity,
       int slot,
       int count,
-      float[] p,
-      int column,
-      int rows,
-      float[] out) {
-    int bytes = format.elementBytes();
-    long stride = (long) dim * bytes;
-    long from = offset + slot * stride;
-    int d = 0;
-    for (; d + 2 * LANES <= dim; d += 2 * LANES) {
-      int r = 0;
-      for (; r + 4 <= rows; r += 4) {
-        sums4x2(
-            format,
-            memory,
-            from + (long) d * bytes,
-            stride,
-            count,
-            p,
-            r * KEYS + column,
-            out,
-            r * dim + d,
-            dim);
-      }
-      for (; r < rows; r++) {
-        sums1x2(
-            format,
-            memory,
-            from + (long) d * bytes,
-            stride,
-            count,
-            p,
-            r * KEYS + column,
-            out,
-            r * dim + d,
-            dim);
+      float[] weights,
+      int weightsAt,
+      float[] sums,
+      int at) {
+    if (format == Q8) {
+      scale(memory, offset, capacity, slot, count, weights, weightsAt);
+    }
+    long stride = (long) dim * format.elementBytes();
+    for (int k = 0; k < count; k += STRIP) {
+      int strip = Math.min(STRIP, count - k);
+      long from = offset + (slot + k) * stride;
+      int w = weightsAt + 4 * k;
+      addBlocks(memory, from, stride, strip, weights, w, sums, at);
+      if (tail > 0) {
+        addTail(memory, from, stride, strip, weights, w, sums, at + 4 * layout.covered);
       }
     }
-    if (d + LANES <= dim) {
-      for (int r = 0; r < rows; r++) {
-        sums1x1(
-            format,
-            memory,
-            from + (long) d * bytes,
-            stride,
-            count,
-            p,
-            r * KEYS + column,
-            out,
-            r * dim + d,
-            dim);
-      }
-      d += LANES;
-    }
-    for (; d < dim; d++) {
-      for (int k = 0; k < count; k++) {
-        float x = PageVectors.element(format, memory, from + k * stride + (long) d * bytes);
-        for (int r = 0; r < rows; r++) {
-          out[r * dim + d] += p[r * KEYS + column + k] * x;
+  }
+
+  private void addBlocks(
+      MemorySegment memory,
+      long from,
+      long stride,
+      int keys,
+      float[] weights,
+      int w,
+      float[] sums,
+      int at) {
+    long bytes = layout.blockBytes();
+    for (int b = 0; b < layout.blocks; b++) {
+      long ahead = b + 1 < layout.blocks ? bytes : 0;
+      int to = at + b * 4 * BLOCK;
+      long block = from + b * bytes;
+      boolean added =
+          switch (format) {
+            case F32 ->
+                FloatBlocks.values(memory, block, stride, keys, weights, w, sums, to, ahead);
+            case F16 ->
+                HalfBlocks.values(false, memory, block, stride, keys, weights, w, sums, to, ahead);
+            case BF16 ->
+                HalfBlocks.values(true, memory, block, stride, keys, weights, w, sums, to, ahead);
+            case Q8 -> {
+              CodeBlocks.values(memory, block, stride, keys, weights, w, sums, to, ahead);
+              yield true;
+            }
+          };
+      if (!added) {
+        for (int i = 0; i < BLOCK; i++) {
+          long element = block + (long) layout.order[i] * format.elementBytes();
+          addElement(memory, element, stride, keys, weights, w, layout.unit(), sums, to + i, BLOCK);
         }
       }
     }
   }
 
-  private static void sums4x2(
+  private void addTail(
+      MemorySegment memory,
+      long from,
+      long stride,
+      int keys,
+      float[] weights,
+      int w,
+      float[] sums,
+      int at) {
+    int bytes = format.elementBytes();
+    int d = 0;
+    while (d < tail) {
+      long element = from + (long) (layout.covered + d) * bytes;
+      int width = d + 2 * LANES <= tail ? 2 * LANES : d + LANES <= tail ? LANES : 1;
+      boolean added =
+          width == 2 * LANES
+              ? sums2(format, memory, element, stride, keys, weights, w, sums, at + d, tail)
+              : width == LANES
+                  && sums1(format, memory, element, stride, keys, weights, w, sums, at + d, tail);
+      if (!added) {
+        for (int i = 0; i < width; i++) {
+          long one = element + (long) i * bytes;
+          addElement(memory, one, stride, keys, weights, w, 1, sums, at + d + i, tail);
+        }
+      }
+      d += width;
+    }
+  }
+
+  /** One element of every key, for rows whose sums are {@code rowStride} apart. */
+  private void addElement(
+      MemorySegment memory,
+      long from,
+      long stride,
+      int keys,
+      float[] weights,
+      int w,
+      float unit,
+      float[] sums,
+      int at,
+      int rowStride) {
+    for (int k = 0; k < keys; k++) {
+      float x = unit * PageVectors.element(format, memory, from + k * stride);
+      for (int r = 0; r < 4; r++) {
+        float weight = weights[w + 4 * k + r];
+        if (weight != 0) {
+          sums[at + r * rowStride] += weight * x;
+        }
+      }
+    }
+  }
+
+  private static boolean sums2(
       PageFormat format,
       MemorySegment memory,
       long from,
       long stride,
-      int count,
-      float[] p,
-      int pAt,
-      float[] out,
-      int outAt,
-      int dim) {
-    FloatVector c00 = FloatVector.fromArray(FLOAT, out, outAt);
-    FloatVector c01 = FloatVector.fromArray(FLOAT, out, outAt + LANES);
-    FloatVector c10 = FloatVector.fromArray(FLOAT, out, outAt + dim);
-    FloatVector c11 = FloatVector.fromArray(FLOAT, out, outAt + dim + LANES);
-    FloatVector c20 = FloatVector.fromArray(FLOAT, out, outAt + 2 * dim);
-    FloatVector c21 = FloatVector.fromArray(FLOAT, out, outAt + 2 * dim + LANES);
-    FloatVector c30 = FloatVector.fromArray(FLOAT, out, outAt + 3 * dim);
-    FloatVector c31 = FloatVector.fromArray(FLOAT, out, outAt + 3 * dim + LANES);
+      int keys,
+      float[] weights,
+      int w,
+      float[] sums,
+      int at,
+      int rowStride) {
+    FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
+    FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + LANES);
+    FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + rowStride);
+    FloatVector c11 = FloatVector.fromArray(FLOAT, sums, at + rowStride + LANES);
+    FloatVector c20 = FloatVector.fromArray(FLOAT, sums, at + 2 * rowStride);
+    FloatVector c21 = FloatVector.fromArray(FLOAT, sums, at + 2 * rowStride + LANES);
+    FloatVector c30 = FloatVector.fromArray(FLOAT, sums, at + 3 * rowStride);
+    FloatVector c31 = FloatVector.fromArray(FLOAT, sums, at + 3 * rowStride + LANES);
+    FloatVector zero = FloatVector.zero(FLOAT);
+    FloatVector seen = zero;
     int step = LANES * format.elementBytes();
-    for (int k = 0; k < count; k++) {
-      long at = from + k * stride;
+    for (int k = 0; k < keys; k++) {
+      long one = from + k * stride;
       FloatVector x0 =
           format == F32
-              ? PageVectors.f32(memory, at)
+              ? PageVectors.f32(memory, one)
               : format == F16
-                  ? PageVectors.f16(memory, at)
-                  : format == BF16 ? PageVectors.bf16(memory, at) : PageVectors.q8(memory, at);
+                  ? PageVectors.f16(memory, one)
+                  : format == BF16 ? PageVectors.bf16(memory, one) : PageVectors.q8(memory, one);
       FloatVector x1 =
           format == F32
-              ? PageVectors.f32(memory, at + step)
+              ? PageVectors.f32(memory, one + step)
               : format == F16
-                  ? PageVectors.f16(memory, at + step)
+                  ? PageVectors.f16(memory, one + step)
                   : format == BF16
-                      ? PageVectors.bf16(memory, at + step)
-                      : PageVectors.q8(memory, at + step);
-      FloatVector y = FloatVector.broadcast(FLOAT, p[pAt + k]);
+                      ? PageVectors.bf16(memory, one + step)
+                      : PageVectors.q8(memory, one + step);
+      seen = x1.fma(zero, x0.fma(zero, seen));
+      FloatVector y = FloatVector.broadcast(FLOAT, weights[w + 4 * k]);
       c00 = x0.fma(y, c00);
       c01 = x1.fma(y, c01);
-      y = FloatVector.broadcast(FLOAT, p[pAt + KEYS + k]);
+      y = FloatVector.broadcast(FLOAT, weights[w + 4 * k + 1]);
       c10 = x0.fma(y, c10);
       c11 = x1.fma(y, c11);
-      y = FloatVector.broadcast(FLOAT, p[pAt + 2 * KEYS + k]);
+      y = FloatVector.broadcast(FLOAT, weights[w + 4 * k + 2]);
       c20 = x0.fma(y, c20);
       c21 = x1.fma(y, c21);
-      y = FloatVector.broadcast(FLOAT, p[pAt + 3 * KEYS + k]);
+      y = FloatVector.broadcast(FLOAT, weights[w + 4 * k + 3]);
       c30 = x0.fma(y, c30);
       c31 = x1.fma(y, c31);
     }
-    c00.intoArray(out, outAt);
-    c01.intoArray(out, outAt + LANES);
-    c10.intoArray(out, outAt + dim);
-    c11.intoArray(out, outAt + dim + LANES);
-    c20.intoArray(out, outAt + 2 * dim);
-    c21.intoArray(out, outAt + 2 * dim + LANES);
-    c30.intoArray(out, outAt + 3 * dim);
-    c31.intoArray(out, outAt + 3 * dim + LANES);
+    if (!seen.compare(EQ, 0f).allTrue()) {
+      return false;
+    }
+    c00.intoArray(sums, at);
+    c01.intoArray(sums, at + LANES);
+    c10.intoArray(sums, at + rowStride);
+    c11.intoArray(sums, at + rowStride + LANES);
+    c20.intoArray(sums, at + 2 * rowStride);
+    c21.intoArray(sums, at + 2 * rowStride + LANES);
+    c30.intoArray(sums, at + 3 * rowStride);
+    c31.intoArray(sums, at + 3 * rowStride + LANES);
+    return true;
   }
 
-  private static void sums1x2(
+  private static boolean sums1(
       PageFormat format,
       MemorySegment memory,
       long from,
       long stride,
-      int count,
-      float[] p,
-      int pAt,
-      float[] out,
-      int outAt,
-      int dim) {
-    FloatVector c00 = FloatVector.fromArray(FLOAT, out, outAt);
-    FloatVector c01 = FloatVector.fromArray(FLOAT, out, outAt + LANES);
-    int step = LANES * format.elementBytes();
-    for (int k = 0; k < count; k++) {
-      long at = from + k * stride;
-      FloatVector x0 =
+      int keys,
+      float[] weights,
+      int w,
+      float[] sums,
+      int at,
+      int rowStride) {
+    FloatVector c0 = FloatVector.fromArray(FLOAT, sums, at);
+    FloatVector c1 = FloatVector.fromArray(FLOAT, sums, at + rowStride);
+    FloatVector c2 = FloatVector.fromArray(FLOAT, sums, at + 2 * rowStride);
+    FloatVector c3 = FloatVector.fromArray(FLOAT, sums, at + 3 * rowStride);
+    FloatVector zero = FloatVector.zero(FLOAT);
+    FloatVector seen = zero;
+    for (int k = 0; k < keys; k++) {
+      long one = from + k * stride;
+      FloatVector x =
           format == F32
-              ? PageVectors.f32(memory, at)
+              ? PageVectors.f32(memory, one)
               : format == F16
-                  ? PageVectors.f16(memory, at)
-                  : format == BF16 ? PageVectors.bf16(memory, at) : PageVectors.q8(memory, at);
-      FloatVector x1 =
-          format == F32
-              ? PageVectors.f32(memory, at + step)
-              : format == F16
-                  ? PageVectors.f16(memory, at + step)
-                  : format == BF16
-                      ? PageVectors.bf16(memory, at + step)
-                      : PageVectors.q8(memory, at + step);
-      FloatVector y = FloatVector.broadcast(FLOAT, p[pAt + k]);
-      c00 = x0.fma(y, c00);
-      c01 = x1.fma(y, c01);
+                  ? PageVectors.f16(memory, one)
+                  : format == BF16 ? PageVectors.bf16(memory, one) : PageVectors.q8(memory, one);
+      seen = x.fma(zero, seen);
+      c0 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k]), c0);
+      c1 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k + 1]), c1);
+      c2 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k + 2]), c2);
+      c3 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k + 3]), c3);
     }
-    c00.intoArray(out, outAt);
-    c01.intoArray(out, outAt + LANES);
+    if (!seen.compare(EQ, 0f).allTrue()) {
+      return false;
+    }
+    c0.intoArray(sums, at);
+    c1.intoArray(sums, at + rowStride);
+    c2.intoArray(sums, at + 2 * rowStride);
+    c3.intoArray(sums, at + 3 * rowStride);
+    return true;
   }
 
-  private static void sums1x1(
-      PageFormat format,
-      MemorySegment memory,
-      long from,
-      long stride,
-      int count,
-      float[] p,
-      int pAt,
-      float[] out,
-      int outAt,
-      int dim) {
-    FloatVector c00 = FloatVector.fromArray(FLOAT, out, outAt);
-    for (int k = 0; k < count; k++) {
-      long at = from + k * stride;
-      FloatVector x0 =
-          format == F32
-              ? PageVectors.f32(memory, at)
-              : format == F16
-                  ? PageVectors.f16(memory, at)
-                  : format == BF16 ? PageVectors.bf16(memory, at) : PageVectors.q8(memory, at);
-      FloatVector y = FloatVector.broadcast(FLOAT, p[pAt + k]);
-      c00 = x0.fma(y, c00);
-    }
-    c00.intoArray(out, outAt);
-  }
-
-  private static void scale(
+  private void scale(
       MemorySegment memory,
       long offset,
       int capacity,
-      int dim,
       int slot,
       int count,
-      int rows,
-      float[] p,
-      int column) {
+      float[] weights,
+      int weightsAt) {
     for (int k = 0; k < count; k++) {
       float scale = PageFormat.scale(memory, offset, capacity, dim, slot + k);
-      for (int r = 0; r < rows; r++) {
-        p[r * KEYS + column + k] *= scale;
+      for (int i = weightsAt + 4 * k; i < weightsAt + 4 * k + 4; i++) {
+        // Not 0 * inf, see above.
+        weights[i] = weights[i] == 0 ? 0 : weights[i] * scale;
       }
     }
   }

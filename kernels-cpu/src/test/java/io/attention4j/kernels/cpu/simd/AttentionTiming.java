@@ -25,7 +25,8 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * A quick look at the speed of the attention kernel beside a probe of the FMA peak; no benchmark:
- * the best of some runs, both sides taken in turns. Arguments: head dim, threads, keys...
+ * the best of some runs, both sides taken in turns. Arguments: prefill, decode or decode-f16, head
+ * dim, threads, keys...
  */
 final class AttentionTiming {
   private static final int HEADS = 8;
@@ -35,17 +36,28 @@ final class AttentionTiming {
   private AttentionTiming() {}
 
   public static void main(String[] args) {
-    int dim = Integer.parseInt(args[0]);
-    int threads = Integer.parseInt(args[1]);
+    int dim = Integer.parseInt(args[1]);
+    int threads = Integer.parseInt(args[2]);
     try (Parallel workers = new WorkerPool(threads)) {
-      for (int i = 2; i < args.length; i++) {
+      for (int i = 3; i < args.length; i++) {
         int keys = Integer.parseInt(args[i]);
-        prefill(workers, dim, keys, "full", new Mask.All(), new Normalizer.Softmax());
-        prefill(workers, dim, keys, "causal", new Mask.Causal(), new Normalizer.Softmax());
-        Normalizer sigmoid = new Normalizer.Sigmoid((float) -Math.log(keys));
-        prefill(workers, dim, keys, "full sigmoid", new Mask.All(), sigmoid);
-        decode(workers, dim, 8 * keys, 1);
-        decode(workers, dim, 8 * keys, 4);
+        switch (args[0]) {
+          case "prefill" -> {
+            prefill(workers, dim, keys, "full", new Mask.All(), new Normalizer.Softmax());
+            prefill(workers, dim, keys, "causal", new Mask.Causal(), new Normalizer.Softmax());
+            Normalizer sigmoid = new Normalizer.Sigmoid((float) -Math.log(keys));
+            prefill(workers, dim, keys, "full sigmoid", new Mask.All(), sigmoid);
+          }
+          case "decode" -> {
+            decode(workers, dim, keys, 1, KvFormat.F16, "F16");
+            decode(workers, dim, keys, 4, KvFormat.F16, "F16");
+            decode(workers, dim, keys, 4, KvFormat.BF16, "BF16");
+            decode(workers, dim, keys, 4, KvFormat.Q8, "Q8");
+            decode(workers, dim, keys, 4, KvFormat.F32, "F32");
+          }
+          case "decode-f16" -> decode(workers, dim, keys, 4, KvFormat.F16, "F16");
+          default -> throw new IllegalArgumentException(args[0] + " is not prefill or decode");
+        }
       }
     }
   }
@@ -76,28 +88,39 @@ final class AttentionTiming {
     }
   }
 
-  private static void decode(Parallel workers, int dim, int keys, int group) {
+  private static void decode(
+      Parallel workers, int dim, int keys, int group, KvFormat format, String name) {
     AttentionSpec spec =
-        AttentionSpec.builder(HEADS * group, HEADS, dim)
-            .formats(KvFormat.F16, KvFormat.F16)
-            .build();
-    double bytes = 2.0 * 2 * HEADS * keys * dim;
+        AttentionSpec.builder(HEADS * group, HEADS, dim).formats(format, format).build();
+    double bytes = 2.0 * HEADS * format.pageBytes(keys, dim);
+    double flops = 4.0 * HEADS * group * keys * dim;
     try (Arena arena = Arena.ofShared();
         AttentionPlan plan = new SimdAttention(workers).plan(spec)) {
       Problem problem = problem(arena, spec, 1, keys);
-      double best = 0;
+      double best = Double.POSITIVE_INFINITY;
       double read = 0;
+      double peak = 0;
       for (int run = 0; run < RUNS; run++) {
         read = Math.max(read, readProbe(workers, problem));
+        peak = Math.max(peak, fmaPeak(workers));
         long start = now(workers);
-        for (int i = 0; i < 4; i++) {
-          plan.run(problem.batch, problem.inputs, problem.outputs);
-        }
-        best = Math.max(best, 4 * bytes / (now(workers) - start));
+        plan.run(problem.batch, problem.inputs, problem.outputs);
+        best = Math.min(best, now(workers) - start);
       }
+      double bound = Math.max(bytes / read, flops / peak);
       System.out.printf(
-          "decode F16 D=%d N=%d group %d: %.1f GB/s, read probe %.1f, %.1f GFLOP/s%n",
-          dim, keys, group, best, read, best * group);
+          "decode %s D=%d N=%d group %d: %.1f ns a key and KV head, %.1f GB/s of %.1f,"
+              + " %.1f GFLOP/s of %.1f: %.0f%% of the bound%n",
+          name,
+          dim,
+          keys,
+          group,
+          best / HEADS / keys,
+          bytes / best,
+          read,
+          flops / best,
+          peak,
+          100 * bound / best);
     }
   }
 
@@ -115,15 +138,7 @@ final class AttentionTiming {
     }
     long bytes = spec.keyFormat().pageBytes(keys, spec.headDim());
     MemorySegment memory = arena.allocate(2 * bytes * spec.kvHeads(), 64);
-    boolean half = spec.keyFormat().equals(KvFormat.F16);
-    for (long i = 0; i < memory.byteSize() / (half ? 2 : 4); i++) {
-      float x = (float) random.nextGaussian();
-      if (half) {
-        memory.setAtIndex(Tensor.SHORT, i, Float.floatToFloat16(x));
-      } else {
-        memory.setAtIndex(Tensor.FLOAT, i, x);
-      }
-    }
+    fill(memory, spec.keyFormat(), random);
     PagedKv kv = new PagedKv(spec.kvHeads());
     kv.reset(1);
     Storage storage = new Storage.Host(memory);
@@ -147,6 +162,29 @@ final class AttentionTiming {
     Tensor out = Tensor.allocate(arena, DType.F32, rows, spec.queryHeads(), spec.valueDim());
     return new Problem(
         batch, new AttentionInputs(q, kv, Selection.NONE), new AttentionOutputs(out, null), memory);
+  }
+
+  /** Gaussian numbers; the scales of Q8 pages are random bits of small floats like the codes. */
+  private static void fill(MemorySegment memory, KvFormat format, SplittableRandom random) {
+    short[] half = new short[1 << 16];
+    float[] plain = new float[1 << 16];
+    for (int i = 0; i < plain.length; i++) {
+      plain[i] = (float) random.nextGaussian();
+      half[i] =
+          format.equals(KvFormat.F16)
+              ? Float.floatToFloat16(plain[i])
+              : (short) (Float.floatToRawIntBits(plain[i]) >> 16);
+    }
+    boolean wide = format.equals(KvFormat.F32);
+    long step = (wide ? 4L : 2L) << 16;
+    for (long at = 0; at < memory.byteSize(); at += step) {
+      int count = (int) Math.min(1 << 16, (memory.byteSize() - at) * (1 << 16) / step);
+      if (wide) {
+        MemorySegment.copy(plain, 0, memory, Tensor.FLOAT, at, count);
+      } else {
+        MemorySegment.copy(half, 0, memory, Tensor.SHORT, at, count);
+      }
+    }
   }
 
   private static final float[] SINK = new float[1024];
