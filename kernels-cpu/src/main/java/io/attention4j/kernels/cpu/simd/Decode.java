@@ -168,7 +168,8 @@ final class Decode {
     }
     room.pack(batch, mask, sequence, in.q(), scoring.queryFactor(), chunkKeys);
     int firstKey = chunk * chunkKeys;
-    addTiles(sequence, kvHead, firstKey, Math.min(chunkKeys, jobs[job + KEYS_OF_JOB] - firstKey), room);
+    addTiles(
+        sequence, kvHead, firstKey, Math.min(chunkKeys, jobs[job + KEYS_OF_JOB] - firstKey), room);
     int key = 0;
     for (int run = 0; run < room.runs; run++) {
       score(sequence, kvHead, run, key, room);

@@ -49,14 +49,10 @@ final class FloatBlocks {
     int touched = 0;
     for (int k = 0; k < keys; k++) {
       long row = from + k * stride;
-      FloatVector x0 =
-          FloatVector.fromMemorySegment(FLOAT, memory, row, ORDER);
-      FloatVector x1 =
-          FloatVector.fromMemorySegment(FLOAT, memory, row + 4 * LANES, ORDER);
-      FloatVector x2 =
-          FloatVector.fromMemorySegment(FLOAT, memory, row + 8 * LANES, ORDER);
-      FloatVector x3 =
-          FloatVector.fromMemorySegment(FLOAT, memory, row + 12 * LANES, ORDER);
+      FloatVector x0 = FloatVector.fromMemorySegment(FLOAT, memory, row, ORDER);
+      FloatVector x1 = FloatVector.fromMemorySegment(FLOAT, memory, row + 4 * LANES, ORDER);
+      FloatVector x2 = FloatVector.fromMemorySegment(FLOAT, memory, row + 8 * LANES, ORDER);
+      FloatVector x3 = FloatVector.fromMemorySegment(FLOAT, memory, row + 12 * LANES, ORDER);
       touched |=
           memory.get(TOUCH, row + ahead)
               | memory.get(TOUCH, row + ahead + 4 * LANES)
@@ -123,14 +119,10 @@ final class FloatBlocks {
     int touched = 0;
     for (int k = 0; k < keys; k++) {
       long row = from + k * stride;
-      FloatVector x0 =
-          FloatVector.fromMemorySegment(FLOAT, memory, row, ORDER);
-      FloatVector x1 =
-          FloatVector.fromMemorySegment(FLOAT, memory, row + 4 * LANES, ORDER);
-      FloatVector x2 =
-          FloatVector.fromMemorySegment(FLOAT, memory, row + 8 * LANES, ORDER);
-      FloatVector x3 =
-          FloatVector.fromMemorySegment(FLOAT, memory, row + 12 * LANES, ORDER);
+      FloatVector x0 = FloatVector.fromMemorySegment(FLOAT, memory, row, ORDER);
+      FloatVector x1 = FloatVector.fromMemorySegment(FLOAT, memory, row + 4 * LANES, ORDER);
+      FloatVector x2 = FloatVector.fromMemorySegment(FLOAT, memory, row + 8 * LANES, ORDER);
+      FloatVector x3 = FloatVector.fromMemorySegment(FLOAT, memory, row + 12 * LANES, ORDER);
       touched |=
           memory.get(TOUCH, row + ahead)
               | memory.get(TOUCH, row + ahead + 4 * LANES)

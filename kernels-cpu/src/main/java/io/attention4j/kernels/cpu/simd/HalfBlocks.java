@@ -86,13 +86,17 @@ final class HalfBlocks {
       h = w1.reinterpretAsShorts();
       seen = seen.lanewise(UMAX, h.add(h));
       FloatVector x0 =
-          (brain ? w0.lanewise(LSHL, 16) : w0.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
+          (brain
+                  ? w0.lanewise(LSHL, 16)
+                  : w0.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
               .reinterpretAsFloats();
       FloatVector x1 =
           (brain ? w0.and(HIGH) : w0.lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
               .reinterpretAsFloats();
       FloatVector x2 =
-          (brain ? w1.lanewise(LSHL, 16) : w1.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
+          (brain
+                  ? w1.lanewise(LSHL, 16)
+                  : w1.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
               .reinterpretAsFloats();
       FloatVector x3 =
           (brain ? w1.and(HIGH) : w1.lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
@@ -175,13 +179,17 @@ final class HalfBlocks {
       h = w1.reinterpretAsShorts();
       seen = seen.lanewise(UMAX, h.add(h));
       FloatVector x0 =
-          (brain ? w0.lanewise(LSHL, 16) : w0.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
+          (brain
+                  ? w0.lanewise(LSHL, 16)
+                  : w0.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
               .reinterpretAsFloats();
       FloatVector x1 =
           (brain ? w0.and(HIGH) : w0.lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
               .reinterpretAsFloats();
       FloatVector x2 =
-          (brain ? w1.lanewise(LSHL, 16) : w1.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
+          (brain
+                  ? w1.lanewise(LSHL, 16)
+                  : w1.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
               .reinterpretAsFloats();
       FloatVector x3 =
           (brain ? w1.and(HIGH) : w1.lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))

@@ -98,7 +98,10 @@ final class KeyDots {
     for (int k = 0; k < count; k += STRIP) {
       int strip = Math.min(STRIP, count - k);
       long from = offset + (slot + k) * stride;
-      int done = inBlocks && blocks(memory, from, stride, strip, packed, qAt, scratch) ? layout.covered : 0;
+      int done =
+          inBlocks && blocks(memory, from, stride, strip, packed, qAt, scratch)
+              ? layout.covered
+              : 0;
       if (done < dim) {
         plain(memory, from, stride, strip, packed, plainAt, done, scratch);
       }
@@ -120,8 +123,7 @@ final class KeyDots {
         case F32 -> FloatBlocks.scores(memory, block, stride, keys, q, at, lanes, b > 0, ahead);
         case Q8 -> CodeBlocks.scores(memory, block, stride, keys, q, at, lanes, b > 0, ahead);
         case F16 -> {
-          if (!HalfBlocks.scores(
-              false, memory, block, stride, keys, q, at, lanes, b > 0, ahead)) {
+          if (!HalfBlocks.scores(false, memory, block, stride, keys, q, at, lanes, b > 0, ahead)) {
             return false;
           }
         }

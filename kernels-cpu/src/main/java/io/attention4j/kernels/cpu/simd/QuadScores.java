@@ -128,8 +128,7 @@ final class QuadScores {
           long absolute = batch.firstPosition(sequence) + position;
           int at = slots == null ? slot + k : slots[slot + k];
           visible =
-              Masks.visible(
-                  mask.mask(), batch, sequence, room.head[r], room.row[r], at, absolute);
+              Masks.visible(mask.mask(), batch, sequence, room.head[r], room.row[r], at, absolute);
         }
         if (!visible) {
           room.scores[from + 4 * k] = scoring.hidden();
