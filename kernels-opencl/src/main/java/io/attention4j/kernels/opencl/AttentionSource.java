@@ -131,6 +131,8 @@ final class AttentionSource {
       case Mask.Causal causal -> "(key <= query)";
       case Mask.Window window ->
           "(query - key <= " + window.left() + "L && key - query <= " + window.right() + "L)";
+      case Mask.Global global ->
+          "(key < " + global.tokens() + "L || query < " + global.tokens() + "L)";
       case Mask.Prefix prefix -> "(key <= query || key < sequence[3])";
       case Mask.Document document ->
           "(query >= 0 && t[sequence[4] + query] == t[sequence[4] + key])";
