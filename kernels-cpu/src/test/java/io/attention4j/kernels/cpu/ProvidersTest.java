@@ -4,7 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.attention4j.engine.attention.AttentionSpec;
+import io.attention4j.engine.attention.Mask;
 import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.AttentionKernel;
 import io.attention4j.engine.spi.Availability;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.DeviceOptions;
@@ -113,6 +116,35 @@ class ProvidersTest {
     assertTrue(process.waitFor(60, TimeUnit.SECONDS), "the probe hangs");
     assertEquals(0, process.exitValue(), err);
     return new Ended(out.strip().replace("\r", ""), err);
+  }
+
+  @Test
+  void refusalsAreExplainedAndTheNextProviderIsTaken() {
+    AttentionSpec code =
+        AttentionSpec.builder(2, 1, 8)
+            .mask(new Mask.Custom((sequence, head, row, key) -> row == key))
+            .build();
+    try (KernelSelector kernels = KernelSelector.open(null, new DeviceOptions(1))) {
+      List<String> lines = kernels.explain(AttentionKernel.class, code);
+      assertTrue(
+          lines.get(0).startsWith("cpu.simd refuses: mask is or contains Custom"), lines::toString);
+      assertEquals("cpu.scalar takes it", lines.get(1));
+      assertTrue(kernels.select(AttentionKernel.class, code) instanceof ScalarAttention);
+    }
+    try (KernelSelector named = KernelSelector.open("cpu.simd", new DeviceOptions(1))) {
+      String refusal =
+          assertThrows(
+                  IllegalArgumentException.class, () -> named.select(AttentionKernel.class, code))
+              .getMessage();
+      assertTrue(refusal.contains("kernels were chosen by name"), refusal);
+      assertTrue(refusal.contains("cpu.simd: mask is or contains Custom"), refusal);
+    }
+    String unknown =
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> KernelSelector.open("cpu.simdd", DeviceOptions.DEFAULTS))
+            .getMessage();
+    assertTrue(unknown.contains("cpu.simdd") && unknown.contains("cpu.scalar"), unknown);
   }
 
   @Test
