@@ -294,7 +294,9 @@ final class Prefill {
           TileWeights.sigmoid(s, from, to, sigmoid.bias() * scoring.unit());
       case Normalizer.None none -> TileWeights.plain(s, from, to);
     }
-    if (Species.WIDE) {
+    if (!keys.finite) {
+      TileValues.add(keys.rows, spec.valueDim(), from, to, s, lanes.out, outAt, add);
+    } else if (Species.WIDE) {
       MicroTile4.values(keys.values, paddedValueDim, from, to, s, lanes.out, outAt, add);
     } else {
       MicroTile2.values(keys.values, paddedValueDim, from, to, s, lanes.out, outAt, add);
