@@ -6,8 +6,10 @@ import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionOutputs;
 import io.attention4j.engine.attention.AttentionSpec;
-import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.attention.BlockMask;
+import io.attention4j.engine.attention.GatheredKeys;
 import io.attention4j.engine.attention.Normalizer;
+import io.attention4j.engine.attention.Selection;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
 import io.attention4j.kernels.cpu.attention.PageFormat;
 import io.attention4j.kernels.cpu.attention.TileTable;
@@ -15,11 +17,11 @@ import java.util.Arrays;
 
 /**
  * Attention of few rows over many keys, bound by the reading of the pages (LeanAttention, Sanovar
- * et al. 2024, arXiv 2405.10480): the keys of every job, a (sequence, KV head), are cut into
- * chunks, all chunks are dealt out to the workers, and {@link #merge} combines the partial results
- * of a row in key order. Chunks depend on slots and rows alone, so that results do not depend on
- * threads. Every page is read once for all query heads of its group, where it lies; a chunk reads
- * all its keys before its values, because memory delivers long streams best.
+ * et al. 2024, arXiv 2405.10480): the keys of every job, a (sequence, KV head) and its selection,
+ * are cut into chunks, all chunks are dealt out to the workers, and {@link #merge} combines the
+ * partial results of a row in key order. Chunks depend on slots and rows alone, so that results do
+ * not depend on threads. Every page is read once for all query heads of its group, where it lies; a
+ * chunk reads all its keys before its values, because memory delivers long streams best.
  */
 final class Decode {
   /** Least keys of a chunk: its partial result costs about a hundredth of reading it. */
@@ -30,16 +32,20 @@ final class Decode {
   /** Chunks of a long sequence, which grow before there are more of them. */
   private static final int CHUNKS = 8;
 
-  private static final int JOB_FIELDS = 8;
+  private static final int JOB_FIELDS = 10;
   private static final int SEQUENCE = 0;
   private static final int KV_HEAD = 1;
   private static final int FIRST_HEAD = 2;
   private static final int HEADS = 3;
-  private static final int ROWS = 4;
-  private static final int KEYS_OF_JOB = 5;
-  private static final int FIRST_PIECE = 6;
+  // As in Prefill: a lane is row * heads + head, or an entry of the gathered rows.
+  private static final int FIRST_LANE = 4;
+  private static final int ROWS = 5;
+  private static final int KEYS_OF_JOB = 6;
+  // The CSR row of a block mask or the number of a gathered group.
+  private static final int SELECTED = 7;
+  private static final int FIRST_PIECE = 8;
   // First row of the job's partial results; a chunk's follow those of the one before.
-  private static final int PARTIAL = 7;
+  private static final int PARTIAL = 9;
 
   private final AttentionSpec spec;
   private final MaskBounds mask;
@@ -49,6 +55,7 @@ final class Decode {
   private final RowResult results;
   private final KeyDots dots;
   private final ValueSums values;
+  private final DecodePages pages;
 
   private int[] jobs = new int[JOB_FIELDS * 16];
   private int jobCount;
@@ -75,6 +82,7 @@ final class Decode {
     dots = new KeyDots(keyFormat, new RowBlocks(keyFormat, spec.headDim(), bounded));
     PageFormat valueFormat = PageFormat.of(spec.valueFormat());
     values = new ValueSums(valueFormat, new RowBlocks(valueFormat, spec.valueDim(), bounded));
+    pages = new DecodePages(spec, table, quadScores, dots, values);
   }
 
   /** Room for one worker. */
@@ -87,6 +95,7 @@ final class Decode {
     batch = ofBatch;
     in = inputs;
     out = outputs;
+    pages.begin(ofBatch, inputs);
     count = 0;
     jobCount = 0;
     partialRows = 0;
@@ -106,10 +115,54 @@ final class Decode {
   void addRows(int sequence, int kvHead) {
     int heads = spec.groupSize();
     int rows = batch.rows(sequence) * heads;
-    add(sequence, kvHead, kvHead * heads, heads, rows, table.length(sequence, kvHead));
+    add(sequence, kvHead, kvHead * heads, heads, 0, rows, table.length(sequence, kvHead), -1);
   }
 
-  private void add(int sequence, int kvHead, int firstHead, int heads, int rows, int keys) {
+  /** Adds all rows of a sequence, at most that many, with the keys of their blocks. */
+  void addBlocks(BlockMask blocks, int sequence) {
+    boolean perQueryHead = blocks.headAxis() == BlockMask.HeadAxis.QUERY_HEAD;
+    int heads = perQueryHead ? 1 : spec.groupSize();
+    int queryBlocks = Math.ceilDiv(batch.rows(sequence), blocks.queryBlock());
+    for (int head = 0; head < spec.queryHeads(); head += heads) {
+      int kvHead = head / spec.groupSize();
+      int index = blocks.headIndex(head, spec.groupSize());
+      for (int b = 0; b < queryBlocks; b++) {
+        int blockRow = blocks.rowOffset()[sequence] + index * queryBlocks + b;
+        int firstRow = b * blocks.queryBlock();
+        int rows = Math.min(batch.rows(sequence) - firstRow, blocks.queryBlock()) * heads;
+        int keys = 0;
+        int length = table.length(sequence, kvHead);
+        for (int i = blocks.fullIndptr()[blockRow]; i < blocks.fullIndptr()[blockRow + 1]; i++) {
+          keys += blockKeys(blocks, blocks.fullIndices()[i], length);
+        }
+        int end = blocks.partialIndptr()[blockRow + 1];
+        for (int i = blocks.partialIndptr()[blockRow]; i < end; i++) {
+          keys += blockKeys(blocks, blocks.partialIndices()[i], length);
+        }
+        add(sequence, kvHead, head, heads, firstRow * heads, rows, keys, blockRow);
+      }
+    }
+  }
+
+  /** Adds a group of a gathered selection, at most that many rows. */
+  void addGroup(GatheredKeys gathered, int group) {
+    int head = gathered.queryHead()[group];
+    int firstRow = gathered.rowIndptr()[group];
+    int rows = gathered.rowIndptr()[group + 1] - firstRow;
+    int keys = gathered.keyIndptr()[group + 1] - gathered.keyIndptr()[group];
+    int kvHead = head / spec.groupSize();
+    add(gathered.sequence()[group], kvHead, head, 1, firstRow, rows, keys, group);
+  }
+
+  private void add(
+      int sequence,
+      int kvHead,
+      int firstHead,
+      int heads,
+      int firstLane,
+      int rows,
+      int keys,
+      int selected) {
     int at = JOB_FIELDS * jobCount;
     if (at == jobs.length) {
       jobs = Arrays.copyOf(jobs, 2 * at);
@@ -118,8 +171,10 @@ final class Decode {
     jobs[at + KV_HEAD] = kvHead;
     jobs[at + FIRST_HEAD] = firstHead;
     jobs[at + HEADS] = heads;
+    jobs[at + FIRST_LANE] = firstLane;
     jobs[at + ROWS] = rows;
     jobs[at + KEYS_OF_JOB] = keys;
+    jobs[at + SELECTED] = selected;
     jobs[at + FIRST_PIECE] = count;
     jobs[at + PARTIAL] = partialRows;
     int chunks = chunks(at);
@@ -130,6 +185,13 @@ final class Decode {
     count += chunks;
     partialRows = Math.addExact(partialRows, Math.multiplyExact(chunks, rows));
     jobCount++;
+  }
+
+  private int row(int job, int r) {
+    int lane = jobs[job + FIRST_LANE] + r;
+    return in.selection() instanceof Selection.Gathered(GatheredKeys gathered)
+        ? gathered.rowIndices()[lane]
+        : lane / jobs[job + HEADS];
   }
 
   private int chunkKeys(int job) {
@@ -164,127 +226,70 @@ final class Decode {
     int chunk = piece - jobs[job + FIRST_PIECE];
     room.begin();
     for (int r = 0; r < jobs[job + ROWS]; r++) {
-      room.addRow(r / heads, jobs[job + FIRST_HEAD] + r % heads);
+      room.addRow(row(job, r), jobs[job + FIRST_HEAD] + r % heads);
     }
     room.pack(batch, mask, sequence, in.q(), scoring.queryFactor(), chunkKeys);
     int firstKey = chunk * chunkKeys;
-    addTiles(
-        sequence, kvHead, firstKey, Math.min(chunkKeys, jobs[job + KEYS_OF_JOB] - firstKey), room);
-    int key = 0;
-    for (int run = 0; run < room.runs; run++) {
-      score(sequence, kvHead, run, key, room);
-      key += room.runKeys[run];
+    int endKey = Math.min(firstKey + chunkKeys, jobs[job + KEYS_OF_JOB]);
+    switch (in.selection()) {
+      case Selection.None none -> addTiles(sequence, kvHead, firstKey, endKey, room);
+      case Selection.Blocks(BlockMask blocks) -> addBlocks(blocks, job, firstKey, endKey, room);
+      case Selection.Gathered(GatheredKeys gathered) ->
+          addEntries(gathered.keyIndptr()[jobs[job + SELECTED]], firstKey, endKey, room);
     }
+    pages.score(sequence, kvHead, room);
     for (int quad = 0; quad < room.quads; quad++) {
       quadScores.weigh(room, quad, values.weightFactor());
     }
-    Arrays.fill(room.sums, 0, room.quads * 4 * spec.valueDim(), 0);
-    key = 0;
-    for (int run = 0; run < room.runs; run++) {
-      addValues(sequence, kvHead, run, key, room);
-      key += room.runKeys[run];
-    }
+    pages.addValues(sequence, kvHead, room);
     store(jobs[job + PARTIAL] + chunk * room.rows, room);
   }
 
-  private void addTiles(int sequence, int kvHead, int firstKey, int keys, DecodeRoom room) {
-    for (int from = firstKey; from < firstKey + keys; from += KEYS) {
+  private void addTiles(int sequence, int kvHead, int firstKey, int endKey, DecodeRoom room) {
+    for (int from = firstKey; from < endKey; from += KEYS) {
       int tile = from / KEYS;
       int lowest = table.lowest(sequence, kvHead, tile);
       int highest = table.highest(sequence, kvHead, tile);
       if (room.touches(lowest, highest)) {
         boolean masked = !mask.exact() || !room.covers(lowest, highest);
-        room.addRun(from, Math.min(KEYS, firstKey + keys - from), masked);
+        room.addRun(from, Math.min(KEYS, endKey - from), masked);
       }
     }
   }
 
-  private void score(int sequence, int kvHead, int run, int key, DecodeRoom room) {
-    int slot = room.runSlot[run];
-    int keys = room.runKeys[run];
-    boolean masked = room.runMasked[run];
-    boolean positions = masked || quadScores.needsPositions();
-    boolean biased = false;
-    int tile = slot / KEYS;
-    int p = table.page(sequence, kvHead, tile);
-    int at = table.slotInPage(sequence, kvHead, tile) + slot % KEYS;
-    for (int k = 0; k < keys; ) {
-      KvPage page = in.kv().page(sequence, kvHead, p++);
-      if (at >= page.length()) {
-        at -= page.length();
-        continue;
+  /** Keys firstKey to endKey, counted over the selected blocks. */
+  private void addBlocks(BlockMask blocks, int job, int firstKey, int endKey, DecodeRoom room) {
+    int keys = table.length(jobs[job + SEQUENCE], jobs[job + KV_HEAD]);
+    int full = blocks.fullIndptr()[jobs[job + SELECTED]];
+    int fullEnd = blocks.fullIndptr()[jobs[job + SELECTED] + 1];
+    int partial = blocks.partialIndptr()[jobs[job + SELECTED]];
+    int partialEnd = blocks.partialIndptr()[jobs[job + SELECTED] + 1];
+    int key = 0;
+    // Both lists ascend; merging them keeps the keys in order.
+    while (key < endKey && (full < fullEnd || partial < partialEnd)) {
+      boolean takeFull =
+          partial == partialEnd
+              || full < fullEnd && blocks.fullIndices()[full] < blocks.partialIndices()[partial];
+      int block = takeFull ? blocks.fullIndices()[full++] : blocks.partialIndices()[partial++];
+      int blockKeys = blockKeys(blocks, block, keys);
+      int from = Math.max(0, firstKey - key);
+      int to = Math.min(blockKeys, endKey - key);
+      for (int k = from; k < to; k += KEYS) {
+        room.addRun(block * blocks.keyBlock() + k, Math.min(KEYS, to - k), !takeFull);
       }
-      int part = Math.min(page.length() - at, keys - k);
-      for (int quad = 0; quad < room.quads; quad++) {
-        dots.scores(
-            PageFormat.host(page.keys()),
-            page.keyOffset(),
-            page.capacity(),
-            at,
-            part,
-            room.packed,
-            quad * dots.packedFloats(),
-            room.inBlocks[quad],
-            room.scores,
-            room.scoresAt(quad, key + k),
-            room.scratch);
-      }
-      if (positions) {
-        for (int i = 0; i < part; i++) {
-          room.position[k + i] = MaskBounds.relative(batch, sequence, page.position(at + i));
-        }
-      }
-      biased |= addBias(page, at, part, k, biased, room);
-      k += part;
-      at = 0;
-    }
-    quadScores.modify(batch, sequence, room, null, slot, key, keys, biased);
-    if (masked) {
-      quadScores.hide(batch, sequence, room, null, slot, key, keys);
+      key += blockKeys;
     }
   }
 
-  private static boolean addBias(
-      KvPage page, int at, int part, int k, boolean biased, DecodeRoom room) {
-    float[] bias = page.bias();
-    if (bias != null) {
-      if (!biased) {
-        Arrays.fill(room.bias, 0);
-      }
-      System.arraycopy(bias, at, room.bias, k, part);
-    } else if (biased) {
-      Arrays.fill(room.bias, k, k + part, 0);
-    }
-    return bias != null;
+  /** Keys of a block: fewer than its size at the end, none past it. */
+  private static int blockKeys(BlockMask blocks, int block, int keys) {
+    long first = (long) block * blocks.keyBlock();
+    return (int) Math.max(0, Math.min(blocks.keyBlock(), keys - first));
   }
 
-  private void addValues(int sequence, int kvHead, int run, int key, DecodeRoom room) {
-    int slot = room.runSlot[run];
-    int keys = room.runKeys[run];
-    int tile = slot / KEYS;
-    int p = table.page(sequence, kvHead, tile);
-    int at = table.slotInPage(sequence, kvHead, tile) + slot % KEYS;
-    for (int k = 0; k < keys; ) {
-      KvPage page = in.kv().page(sequence, kvHead, p++);
-      if (at >= page.length()) {
-        at -= page.length();
-        continue;
-      }
-      int part = Math.min(page.length() - at, keys - k);
-      for (int quad = 0; quad < room.quads; quad++) {
-        values.add(
-            PageFormat.host(page.values()),
-            page.valueOffset(),
-            page.capacity(),
-            at,
-            part,
-            room.scores,
-            room.scoresAt(quad, key + k),
-            room.sums,
-            quad * 4 * spec.valueDim());
-      }
-      k += part;
-      at = 0;
+  private static void addEntries(int firstEntry, int firstKey, int endKey, DecodeRoom room) {
+    for (int from = firstKey; from < endKey; from += KEYS) {
+      room.addRun(firstEntry + from, Math.min(KEYS, endKey - from), true);
     }
   }
 
@@ -311,7 +316,7 @@ final class Decode {
       for (int chunk = 1; chunk < chunks; chunk++) {
         add(into, into + chunk * rows, softmax);
       }
-      long row = batch.firstRow(sequence) + r / heads;
+      long row = batch.firstRow(sequence) + row(job, r);
       int head = jobs[job + FIRST_HEAD] + r % heads;
       boolean empty = softmax && sum[into] == 0;
       results.write(out, row, head, empty, max[into], sum[into], weighted, into * dim, 1);

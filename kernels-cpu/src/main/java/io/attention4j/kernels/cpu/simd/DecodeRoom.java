@@ -6,6 +6,7 @@ import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
 import io.attention4j.kernels.cpu.attention.PageFormat;
 import io.attention4j.kernels.cpu.attention.TileTable;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -65,6 +66,9 @@ final class DecodeRoom {
   /** Biases of a run's keys. */
   final float[] bias = new float[TileTable.KEYS];
 
+  /** A page of {@link TileTable#KEYS} slots for the keys or values of a gathered run, or null. */
+  final MemorySegment gathered;
+
   /** First slot of each run; for gathered keys the first entry. */
   int[] runSlot = new int[16];
 
@@ -95,6 +99,16 @@ final class DecodeRoom {
     packed = new float[MOST_ROWS / 4 * dots.packedFloats()];
     scores = new float[4 * (MOST_SCORES + MOST_ROWS / 4 * QuadScores.SLACK_KEYS)];
     sums = new float[MOST_ROWS * spec.valueDim() + 1];
+    gathered =
+        spec.selection() == AttentionSpec.SelectionKind.GATHERED
+            ? Arena.ofAuto().allocate(gatheredBytes(spec), Tensor.ALIGNMENT_BYTES)
+            : null;
+  }
+
+  private static long gatheredBytes(AttentionSpec spec) {
+    return Math.max(
+        spec.keyFormat().pageBytes(TileTable.KEYS, spec.headDim()),
+        spec.valueFormat().pageBytes(TileTable.KEYS, spec.valueDim()));
   }
 
   /** Starts a piece: no rows, no runs. */

@@ -11,6 +11,7 @@ import static io.attention4j.kernels.cpu.simd.Species.LANES;
 import io.attention4j.kernels.cpu.attention.PageFormat;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Scores of four query rows, read straight from a page: lanes along the elements of a key, so that
@@ -23,6 +24,9 @@ final class KeyDots {
    * cache, and the next lines are on their way.
    */
   private static final int STRIP = 16;
+
+  /** One key's scores of four rows. */
+  private static final VectorSpecies<Float> QUAD = FloatVector.SPECIES_128;
 
   /** Floats of the scratch memory that {@link #scores} needs. */
   static final int SCRATCH = STRIP * 4 * LANES + 1;
@@ -286,9 +290,7 @@ final class KeyDots {
       MemorySegment memory, long offset, int capacity, int slot, int count, float[] s, int at) {
     for (int k = 0; k < count; k++) {
       float scale = PageFormat.scale(memory, offset, capacity, dim, slot + k);
-      for (int i = at + 4 * k; i < at + 4 * k + 4; i++) {
-        s[i] *= scale;
-      }
+      FloatVector.fromArray(QUAD, s, at + 4 * k).mul(scale).intoArray(s, at + 4 * k);
     }
   }
 }

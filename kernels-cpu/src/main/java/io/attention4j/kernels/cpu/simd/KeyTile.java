@@ -1,5 +1,9 @@
 package io.attention4j.kernels.cpu.simd;
 
+import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
+import static io.attention4j.kernels.cpu.simd.Species.LANES;
+import static jdk.incubator.vector.VectorOperators.EQ;
+
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.KvPage;
@@ -39,7 +43,8 @@ final class KeyTile {
   /** Score bias of each key, if {@link #biased}. */
   final float[] bias = new float[TileTable.KEYS];
 
-  private final float[] rows;
+  /** Values as they were read: [KEYS, valueDim]. */
+  final float[] rows;
 
   /** Keys in the tile. */
   int count;
@@ -49,6 +54,9 @@ final class KeyTile {
 
   /** Whether positions ascend by one. */
   boolean consecutive;
+
+  /** Whether all values are finite, so that a weight of zero hides them. */
+  boolean finite;
 
   /** Lowest position. */
   int lowest;
@@ -171,6 +179,7 @@ final class KeyTile {
   }
 
   private void finish() {
+    finite = allFinite(rows, count * valueDim);
     packValues();
     lowest = MaskBounds.FAR;
     highest = -MaskBounds.FAR;
@@ -182,6 +191,20 @@ final class KeyTile {
     }
   }
 
+  private static boolean allFinite(float[] x, int length) {
+    FloatVector products = FloatVector.zero(FLOAT);
+    int i = 0;
+    for (; i < FLOAT.loopBound(length); i += LANES) {
+      // Infinities and NaN times 0 are NaN, and stay so.
+      products = FloatVector.fromArray(FLOAT, x, i).fma(FloatVector.zero(FLOAT), products);
+    }
+    boolean finite = products.compare(EQ, 0f).allTrue();
+    for (; i < length; i++) {
+      finite &= Float.isFinite(x[i]);
+    }
+    return finite;
+  }
+
   /** Stores 8 floats where 6 or 4 belong: the next key, stored later, overwrites the rest. */
   private void packValues() {
     int sixes = Panels.sixes(paddedValueDim);
@@ -190,7 +213,7 @@ final class KeyTile {
       int width = p < sixes ? 6 : 4;
       int from = p < sixes ? 6 * p : 6 * sixes + 4 * (p - sixes);
       int to = panelAt(p, sixes);
-      if (Species.LANES >= 8) {
+      if (LANES >= 8) {
         for (int k = 0; k < count; k++) {
           FloatVector.fromArray(FloatVector.SPECIES_256, rows, from + k * valueDim)
               .intoArray(values, to + k * width);

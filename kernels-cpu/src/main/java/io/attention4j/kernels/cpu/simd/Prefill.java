@@ -112,15 +112,13 @@ final class Prefill {
     }
   }
 
-  /** Adds the groups of a gathered selection; their lanes count entries of rowIndices. */
-  void addGroups(GatheredKeys gathered) {
-    for (int g = 0; g < gathered.groups(); g++) {
-      int head = gathered.queryHead()[g];
-      int end = gathered.rowIndptr()[g + 1];
-      for (int from = gathered.rowIndptr()[g]; from < end; from += QueryLanes.MOST) {
-        int lanes = Math.min(QueryLanes.MOST, end - from);
-        add(gathered.sequence()[g], head / spec.groupSize(), head, 1, from, lanes, g);
-      }
+  /** Adds a group of a gathered selection; its lanes count entries of rowIndices. */
+  void addGroup(GatheredKeys gathered, int group) {
+    int head = gathered.queryHead()[group];
+    int end = gathered.rowIndptr()[group + 1];
+    for (int from = gathered.rowIndptr()[group]; from < end; from += QueryLanes.MOST) {
+      int lanes = Math.min(QueryLanes.MOST, end - from);
+      add(gathered.sequence()[group], head / spec.groupSize(), head, 1, from, lanes, group);
     }
   }
 
@@ -296,7 +294,9 @@ final class Prefill {
           TileWeights.sigmoid(s, from, to, sigmoid.bias() * scoring.unit());
       case Normalizer.None none -> TileWeights.plain(s, from, to);
     }
-    if (Species.WIDE) {
+    if (!keys.finite) {
+      TileValues.add(keys.rows, spec.valueDim(), from, to, s, lanes.out, outAt, add);
+    } else if (Species.WIDE) {
       MicroTile4.values(keys.values, paddedValueDim, from, to, s, lanes.out, outAt, add);
     } else {
       MicroTile2.values(keys.values, paddedValueDim, from, to, s, lanes.out, outAt, add);

@@ -56,7 +56,7 @@ final class SimdAttentionPlan implements AttentionPlan {
         int lanes = pieceLanes(batch);
         for (int s = 0; s < batch.sequences(); s++) {
           for (int h = 0; h < spec.kvHeads(); h++) {
-            if ((long) batch.rows(s) * spec.groupSize() > DecodeRoom.MOST_ROWS) {
+            if (!isFew((long) batch.rows(s) * spec.groupSize())) {
               prefill.addRows(s, h, lanes);
             } else if (batch.rows(s) > 0) {
               decode.addRows(s, h);
@@ -66,17 +66,32 @@ final class SimdAttentionPlan implements AttentionPlan {
       }
       case Selection.Blocks(BlockMask blocks) -> {
         for (int s = 0; s < batch.sequences(); s++) {
-          prefill.addBlocks(blocks, s);
+          if (isFew((long) batch.rows(s) * spec.groupSize())) {
+            decode.addBlocks(blocks, s);
+          } else {
+            prefill.addBlocks(blocks, s);
+          }
         }
       }
       case Selection.Gathered(GatheredKeys keys) -> {
         prefill.clear();
-        prefill.addGroups(keys);
+        for (int group = 0; group < keys.groups(); group++) {
+          int rows = keys.rowIndptr()[group + 1] - keys.rowIndptr()[group];
+          if (!isFew(rows)) {
+            prefill.addGroup(keys, group);
+          } else if (rows > 0) {
+            decode.addGroup(keys, group);
+          }
+        }
       }
     }
     decode.reserve();
     workers.run(prefill.pieces() + decode.pieces(), body);
     workers.run(decode.merges(), merge);
+  }
+
+  private static boolean isFew(long rows) {
+    return rows <= DecodeRoom.MOST_ROWS;
   }
 
   private int pieceLanes(AttentionBatch batch) {

@@ -12,6 +12,7 @@ import static jdk.incubator.vector.VectorOperators.EQ;
 import io.attention4j.kernels.cpu.attention.PageFormat;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Weighted sums of values for four query rows, read straight from a page: lanes along the elements
@@ -22,6 +23,9 @@ import jdk.incubator.vector.FloatVector;
 final class ValueSums {
   /** Keys per strip, see {@link KeyDots}. */
   private static final int STRIP = 16;
+
+  /** One key's weights of four rows. */
+  private static final VectorSpecies<Float> QUAD = FloatVector.SPECIES_128;
 
   private final PageFormat format;
   private final RowBlocks layout;
@@ -295,9 +299,13 @@ final class ValueSums {
       int weightsAt) {
     for (int k = 0; k < count; k++) {
       float scale = PageFormat.scale(memory, offset, capacity, dim, slot + k);
-      for (int i = weightsAt + 4 * k; i < weightsAt + 4 * k + 4; i++) {
-        // Not 0 * inf, see above.
-        weights[i] = weights[i] == 0 ? 0 : weights[i] * scale;
+      int at = weightsAt + 4 * k;
+      if (Float.isFinite(scale)) {
+        FloatVector.fromArray(QUAD, weights, at).mul(scale).intoArray(weights, at);
+      } else {
+        for (int i = at; i < at + 4; i++) {
+          weights[i] = weights[i] == 0 ? 0 : weights[i] * scale;
+        }
       }
     }
   }

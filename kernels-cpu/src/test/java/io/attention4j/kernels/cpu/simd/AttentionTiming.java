@@ -25,12 +25,16 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * A quick look at the speed of the attention kernel beside a probe of the FMA peak; no benchmark:
- * the best of some runs, both sides taken in turns. Arguments: prefill, decode or decode-f16, head
- * dim, threads, keys...
+ * the best of some runs, both sides taken in turns. Arguments: prefill, head dim, threads, keys; or
+ * decode, head dim, threads, keys, rows of a group, format.
  */
 final class AttentionTiming {
   private static final int HEADS = 8;
   private static final int RUNS = 12;
+
+  /** Wall time, since the JIT may wait for a processor. */
+  private static final long DECODE_NANOS = 4_000_000_000L;
+
   private static final ThreadMXBean CLOCK = ManagementFactory.getThreadMXBean();
 
   private AttentionTiming() {}
@@ -38,28 +42,29 @@ final class AttentionTiming {
   public static void main(String[] args) {
     int dim = Integer.parseInt(args[1]);
     int threads = Integer.parseInt(args[2]);
+    int keys = Integer.parseInt(args[3]);
     try (Parallel workers = new WorkerPool(threads)) {
-      for (int i = 3; i < args.length; i++) {
-        int keys = Integer.parseInt(args[i]);
-        switch (args[0]) {
-          case "prefill" -> {
-            prefill(workers, dim, keys, "full", new Mask.All(), new Normalizer.Softmax());
-            prefill(workers, dim, keys, "causal", new Mask.Causal(), new Normalizer.Softmax());
-            Normalizer sigmoid = new Normalizer.Sigmoid((float) -Math.log(keys));
-            prefill(workers, dim, keys, "full sigmoid", new Mask.All(), sigmoid);
-          }
-          case "decode" -> {
-            decode(workers, dim, keys, 1, KvFormat.F16, "F16");
-            decode(workers, dim, keys, 4, KvFormat.F16, "F16");
-            decode(workers, dim, keys, 4, KvFormat.BF16, "BF16");
-            decode(workers, dim, keys, 4, KvFormat.Q8, "Q8");
-            decode(workers, dim, keys, 4, KvFormat.F32, "F32");
-          }
-          case "decode-f16" -> decode(workers, dim, keys, 4, KvFormat.F16, "F16");
-          default -> throw new IllegalArgumentException(args[0] + " is not prefill or decode");
+      switch (args[0]) {
+        case "prefill" -> {
+          prefill(workers, dim, keys, "full", new Mask.All(), new Normalizer.Softmax());
+          prefill(workers, dim, keys, "causal", new Mask.Causal(), new Normalizer.Softmax());
+          Normalizer sigmoid = new Normalizer.Sigmoid((float) -Math.log(keys));
+          prefill(workers, dim, keys, "full sigmoid", new Mask.All(), sigmoid);
         }
+        case "decode" -> decode(workers, dim, keys, Integer.parseInt(args[4]), args[5]);
+        default -> throw new IllegalArgumentException(args[0] + " is not prefill or decode");
       }
     }
+  }
+
+  private static KvFormat format(String name) {
+    return switch (name) {
+      case "F32" -> KvFormat.F32;
+      case "F16" -> KvFormat.F16;
+      case "BF16" -> KvFormat.BF16;
+      case "Q8" -> KvFormat.Q8;
+      default -> throw new IllegalArgumentException(name + " is not F32, F16, BF16 or Q8");
+    };
   }
 
   private static long now(Parallel workers) {
@@ -88,8 +93,8 @@ final class AttentionTiming {
     }
   }
 
-  private static void decode(
-      Parallel workers, int dim, int keys, int group, KvFormat format, String name) {
+  private static void decode(Parallel workers, int dim, int keys, int group, String name) {
+    KvFormat format = format(name);
     AttentionSpec spec =
         AttentionSpec.builder(HEADS * group, HEADS, dim).formats(format, format).build();
     double bytes = 2.0 * HEADS * format.pageBytes(keys, dim);
@@ -100,7 +105,8 @@ final class AttentionTiming {
       double best = Double.POSITIVE_INFINITY;
       double read = 0;
       double peak = 0;
-      for (int run = 0; run < RUNS; run++) {
+      long until = System.nanoTime() + DECODE_NANOS;
+      while (System.nanoTime() < until) {
         read = Math.max(read, readProbe(workers, problem));
         peak = Math.max(peak, fmaPeak(workers));
         long start = now(workers);

@@ -1,0 +1,257 @@
+package io.attention4j.kernels.cpu.simd;
+
+import static io.attention4j.engine.attention.KvFormat.Q8.scaleOffset;
+import static io.attention4j.kernels.cpu.attention.TileTable.KEYS;
+
+import io.attention4j.engine.attention.AttentionBatch;
+import io.attention4j.engine.attention.AttentionInputs;
+import io.attention4j.engine.attention.AttentionSpec;
+import io.attention4j.engine.attention.GatheredKeys;
+import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.attention.Selection;
+import io.attention4j.kernels.cpu.attention.MaskBounds;
+import io.attention4j.kernels.cpu.attention.PageFormat;
+import io.attention4j.kernels.cpu.attention.TileTable;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * Walks over the pages of a chunk's runs for {@link Decode}: scores of all rows, then sums of
+ * values. Gathered keys are copied to a page of their own first.
+ */
+final class DecodePages {
+  private final AttentionSpec spec;
+  private final TileTable table;
+  private final QuadScores quadScores;
+  private final KeyDots dots;
+  private final ValueSums values;
+  private final PageFormat keyFormat;
+  private final PageFormat valueFormat;
+
+  private AttentionBatch batch;
+  private AttentionInputs in;
+
+  DecodePages(
+      AttentionSpec spec, TileTable table, QuadScores quadScores, KeyDots dots, ValueSums values) {
+    this.spec = spec;
+    this.table = table;
+    this.quadScores = quadScores;
+    this.dots = dots;
+    this.values = values;
+    keyFormat = PageFormat.of(spec.keyFormat());
+    valueFormat = PageFormat.of(spec.valueFormat());
+  }
+
+  /** Takes the arguments of a run. */
+  void begin(AttentionBatch ofBatch, AttentionInputs inputs) {
+    batch = ofBatch;
+    in = inputs;
+  }
+
+  /** Fills the scores of the room's runs, modified and masked. */
+  void score(int sequence, int kvHead, DecodeRoom room) {
+    GatheredKeys gathered =
+        in.selection() instanceof Selection.Gathered(GatheredKeys keys) ? keys : null;
+    int key = 0;
+    for (int run = 0; run < room.runs; run++) {
+      int slot = room.runSlot[run];
+      int keys = room.runKeys[run];
+      boolean biased =
+          gathered == null
+              ? scorePages(sequence, kvHead, run, key, room)
+              : scoreEntries(gathered, sequence, kvHead, run, key, room);
+      int[] slots = gathered == null ? null : gathered.keyIndices();
+      quadScores.modify(batch, sequence, room, slots, slot, key, keys, biased);
+      if (room.runMasked[run]) {
+        quadScores.hide(batch, sequence, room, slots, slot, key, keys);
+      }
+      key += keys;
+    }
+  }
+
+  /** Sums the values of the room's runs. */
+  void addValues(int sequence, int kvHead, DecodeRoom room) {
+    Arrays.fill(room.sums, 0, room.quads * 4 * spec.valueDim(), 0);
+    GatheredKeys gathered =
+        in.selection() instanceof Selection.Gathered(GatheredKeys keys) ? keys : null;
+    int key = 0;
+    for (int run = 0; run < room.runs; run++) {
+      if (gathered == null) {
+        addPages(sequence, kvHead, run, key, room);
+      } else {
+        addEntries(gathered, sequence, kvHead, run, key, room);
+      }
+      key += room.runKeys[run];
+    }
+  }
+
+  /** Whether there are biases. */
+  private boolean scorePages(int sequence, int kvHead, int run, int key, DecodeRoom room) {
+    int slot = room.runSlot[run];
+    int keys = room.runKeys[run];
+    boolean positions = room.runMasked[run] || quadScores.needsPositions();
+    boolean biased = false;
+    int tile = slot / KEYS;
+    int p = table.page(sequence, kvHead, tile);
+    int at = table.slotInPage(sequence, kvHead, tile) + slot % KEYS;
+    for (int k = 0; k < keys; ) {
+      KvPage page = in.kv().page(sequence, kvHead, p++);
+      if (at >= page.length()) {
+        at -= page.length();
+        continue;
+      }
+      int part = Math.min(page.length() - at, keys - k);
+      MemorySegment memory = PageFormat.host(page.keys());
+      scoreQuads(memory, page.keyOffset(), page.capacity(), at, part, key + k, room);
+      if (positions) {
+        for (int i = 0; i < part; i++) {
+          room.position[k + i] = MaskBounds.relative(batch, sequence, page.position(at + i));
+        }
+      }
+      float[] bias = page.bias();
+      if (bias != null && !biased) {
+        Arrays.fill(room.bias, 0, k, 0);
+        biased = true;
+      }
+      for (int i = 0; biased && i < part; i++) {
+        room.bias[k + i] = bias == null ? 0 : bias[at + i];
+      }
+      k += part;
+      at = 0;
+    }
+    return biased;
+  }
+
+  private void scoreQuads(
+      MemorySegment memory,
+      long offset,
+      int capacity,
+      int slot,
+      int count,
+      int key,
+      DecodeRoom room) {
+    for (int quad = 0; quad < room.quads; quad++) {
+      dots.scores(
+          memory,
+          offset,
+          capacity,
+          slot,
+          count,
+          room.packed,
+          quad * dots.packedFloats(),
+          room.inBlocks[quad],
+          room.scores,
+          room.scoresAt(quad, key),
+          room.scratch);
+    }
+  }
+
+  private boolean scoreEntries(
+      GatheredKeys gathered, int sequence, int kvHead, int run, int key, DecodeRoom room) {
+    int first = room.runSlot[run];
+    int keys = room.runKeys[run];
+    boolean biased = gathered.entryBias() != null;
+    for (int k = 0; k < keys; k++) {
+      int slot = gathered.keyIndices()[first + k];
+      int tile = slot / KEYS;
+      int p = table.page(sequence, kvHead, tile);
+      int at = table.slotInPage(sequence, kvHead, tile) + slot % KEYS;
+      KvPage page = in.kv().page(sequence, kvHead, p);
+      while (at >= page.length()) {
+        at -= page.length();
+        page = in.kv().page(sequence, kvHead, ++p);
+      }
+      MemorySegment memory = PageFormat.host(page.keys());
+      copy(keyFormat, spec.headDim(), memory, page.keyOffset(), page.capacity(), at, room, k);
+      room.position[k] = MaskBounds.relative(batch, sequence, page.position(at));
+      float[] bias = page.bias();
+      biased |= bias != null;
+      room.bias[k] =
+          (bias == null ? 0 : bias[at])
+              + (gathered.entryBias() == null ? 0 : gathered.entryBias()[first + k]);
+    }
+    scoreQuads(room.gathered, 0, KEYS, 0, keys, key, room);
+    return biased;
+  }
+
+  private void addPages(int sequence, int kvHead, int run, int key, DecodeRoom room) {
+    int slot = room.runSlot[run];
+    int keys = room.runKeys[run];
+    int tile = slot / KEYS;
+    int p = table.page(sequence, kvHead, tile);
+    int at = table.slotInPage(sequence, kvHead, tile) + slot % KEYS;
+    for (int k = 0; k < keys; ) {
+      KvPage page = in.kv().page(sequence, kvHead, p++);
+      if (at >= page.length()) {
+        at -= page.length();
+        continue;
+      }
+      int part = Math.min(page.length() - at, keys - k);
+      MemorySegment memory = PageFormat.host(page.values());
+      addQuads(memory, page.valueOffset(), page.capacity(), at, part, key + k, room);
+      k += part;
+      at = 0;
+    }
+  }
+
+  private void addQuads(
+      MemorySegment memory,
+      long offset,
+      int capacity,
+      int slot,
+      int count,
+      int key,
+      DecodeRoom room) {
+    for (int quad = 0; quad < room.quads; quad++) {
+      values.add(
+          memory,
+          offset,
+          capacity,
+          slot,
+          count,
+          room.scores,
+          room.scoresAt(quad, key),
+          room.sums,
+          quad * 4 * spec.valueDim());
+    }
+  }
+
+  private void addEntries(
+      GatheredKeys gathered, int sequence, int kvHead, int run, int key, DecodeRoom room) {
+    int first = room.runSlot[run];
+    int keys = room.runKeys[run];
+    for (int k = 0; k < keys; k++) {
+      int slot = gathered.keyIndices()[first + k];
+      int tile = slot / KEYS;
+      int p = table.page(sequence, kvHead, tile);
+      int at = table.slotInPage(sequence, kvHead, tile) + slot % KEYS;
+      KvPage page = in.kv().page(sequence, kvHead, p);
+      while (at >= page.length()) {
+        at -= page.length();
+        page = in.kv().page(sequence, kvHead, ++p);
+      }
+      MemorySegment memory = PageFormat.host(page.values());
+      copy(valueFormat, spec.valueDim(), memory, page.valueOffset(), page.capacity(), at, room, k);
+    }
+    addQuads(room.gathered, 0, KEYS, 0, keys, key, room);
+  }
+
+  /** Copies a slot of a page to slot {@code k} of the room's page of {@link TileTable#KEYS}. */
+  private static void copy(
+      PageFormat format,
+      int dim,
+      MemorySegment memory,
+      long offset,
+      int capacity,
+      int slot,
+      DecodeRoom room,
+      int k) {
+    long bytes = (long) dim * format.elementBytes();
+    MemorySegment.copy(memory, offset + slot * bytes, room.gathered, k * bytes, bytes);
+    if (format == PageFormat.Q8) {
+      long from = offset + scaleOffset(capacity, dim) + (long) slot * Float.BYTES;
+      long to = scaleOffset(KEYS, dim) + (long) k * Float.BYTES;
+      MemorySegment.copy(memory, from, room.gathered, to, Float.BYTES);
+    }
+  }
+}
