@@ -87,7 +87,7 @@ final class Decode {
 
   /** Room for one worker. */
   DecodeRoom room() {
-    return new DecodeRoom(spec, dots);
+    return new DecodeRoom(spec, dots, values);
   }
 
   /** Forgets the jobs and takes the arguments of a run. */
@@ -298,7 +298,7 @@ final class Decode {
     for (int r = 0; r < room.rows; r++) {
       max[partial + r] = room.max[r];
       sum[partial + r] = room.sum[r];
-      values.unpack(room.sums, r / 4 * 4 * dim, r % 4, weighted, (partial + r) * dim);
+      values.unpack(room.sums, r / 4 * values.sumFloats(), r % 4, weighted, (partial + r) * dim);
     }
   }
 
