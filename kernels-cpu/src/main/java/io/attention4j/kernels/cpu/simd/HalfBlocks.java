@@ -88,14 +88,10 @@ final class HalfBlocks {
       seen = seen.max(h.and(MAGNITUDE));
       h = w1.reinterpretAsShorts();
       seen = seen.max(h.and(MAGNITUDE));
-      FloatVector x0 =
-          w0.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
-      FloatVector x1 =
-          w0.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
-      FloatVector x2 =
-          w1.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
-      FloatVector x3 =
-          w1.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x0 = w0.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x1 = w0.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x2 = w1.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x3 = w1.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
       int at = k * 4 * LANES;
       FloatVector c0 = FloatVector.zero(FLOAT);
       FloatVector c1 = FloatVector.zero(FLOAT);
@@ -176,14 +172,10 @@ final class HalfBlocks {
       seen = seen.max(h.and(MAGNITUDE));
       h = w1.reinterpretAsShorts();
       seen = seen.max(h.and(MAGNITUDE));
-      FloatVector x0 =
-          w0.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
-      FloatVector x1 =
-          w0.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
-      FloatVector x2 =
-          w1.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
-      FloatVector x3 =
-          w1.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x0 = w0.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x1 = w0.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x2 = w1.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x3 = w1.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
       FloatVector y = FloatVector.broadcast(FLOAT, weights[weightsAt + 4 * k]);
       c00 = x0.fma(y, c00);
       c01 = x1.fma(y, c01);

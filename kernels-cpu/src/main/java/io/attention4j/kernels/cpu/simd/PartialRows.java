@@ -7,9 +7,9 @@ import java.util.Arrays;
 
 /**
  * Results of rows over a part of their keys: maximum, sum of weights and weighted values. Parts of
- * a row are combined in key order by the associative rule of online softmax (Milakov and
- * Gimelshein 2018, arXiv 1805.02867), so that the result depends on where keys are cut and not on
- * who computed a part.
+ * a row are combined in key order by the associative rule of online softmax (Milakov and Gimelshein
+ * 2018, arXiv 1805.02867), so that the result depends on where keys are cut and not on who computed
+ * a part.
  */
 final class PartialRows {
   private final int dim;

@@ -30,8 +30,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Once compiled, a run allocates nothing: no boxed vector, no iterator, no scratch memory. */
 @EnabledIf("io.attention4j.kernels.cpu.simd.VectorWidths#available")
 class AttentionAllocationTest {
-  private static final ThreadMXBean THREADS =
-      (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
   private static final int RUNS = 10;
   private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(30);
 
@@ -60,15 +59,10 @@ class AttentionAllocationTest {
     try (Device device = new SimdProvider().open(new DeviceOptions(1));
         Arena arena = Arena.ofConfined();
         AttentionFixture fixture = new AttentionFixture(device, data);
-        AttentionPlan plan =
-            device.kernel(AttentionKernel.class).orElseThrow().plan(data.spec())) {
+        AttentionPlan plan = device.kernel(AttentionKernel.class).orElseThrow().plan(data.spec())) {
       Tensor out =
           Tensor.allocate(
-              arena,
-              DType.F32,
-              data.totalRows(),
-              data.spec().queryHeads(),
-              data.spec().valueDim());
+              arena, DType.F32, data.totalRows(), data.spec().queryHeads(), data.spec().valueDim());
       AttentionOutputs outputs = new AttentionOutputs(out, null);
       long best = Long.MAX_VALUE;
       // Vectors are boxed until C2 has compiled all loops, which a busy machine delays.
