@@ -33,6 +33,9 @@ class BidirectionalTest {
               kernels,
               "prflash:block=8;budget=3;schedule=nearest",
               (row, key) -> Math.abs(row / 8 - key / 8) <= 1 || key < 8));
+      all.add(pattern(kernels, "hyper:min=300", (row, key) -> true));
+      all.add(pattern(kernels, "hyper:min=1;block=299", (row, key) -> true));
+      all.add(pattern(kernels, "hyper:min=1;block=16;samples=299", (row, key) -> true));
       all.add(pattern(kernels, "bigbird:block=299;window=1;global=0;random=0", (row, key) -> true));
       all.add(pattern(kernels, "bigbird:block=8;window=1;global=0;random=37", (row, key) -> true));
       all.add(

@@ -51,6 +51,8 @@ class SparseOperatorsTest {
           "prflash:block=8;budget=6;schedule=nearest;alpha=0.1",
           "prflash:block=8;budget=6;unbiased=true",
           "hyper:block=16;samples=8;min=16",
+          "hyper:block=16;samples=8;min=16;sampling=values",
+          "hyper:block=0;samples=8;min=16",
           "hyper:block=7;samples=0;min=20;projections=3;seed=4");
 
   /** Settings that leave nothing out. */
@@ -78,6 +80,7 @@ class SparseOperatorsTest {
           "hyper:min=299",
           "hyper:min=8;block=299;samples=0",
           "hyper:min=8;block=16;samples=299",
+          "hyper:min=8;block=0;samples=299;sampling=values",
           "hyper:min=1;block=1;samples=1073741824");
 
   private static List<Arguments> onAllKernels(List<String> options) {
