@@ -495,7 +495,14 @@ public final class AttentionCases {
     Map<String, KvFormat> formats =
         new TreeMap<>(
             Map.of(
-                "bf16", KvFormat.BF16, "f16", KvFormat.F16, "f32", KvFormat.F32, "q8", KvFormat.Q8));
+                "bf16",
+                KvFormat.BF16,
+                "f16",
+                KvFormat.F16,
+                "f32",
+                KvFormat.F32,
+                "q8",
+                KvFormat.Q8));
     formats.forEach(
         (name, format) -> {
           // Rows of a tile see different keys; what one row must not see, another may.
