@@ -17,14 +17,16 @@ public final class SparseOperators implements OperatorProvider {
       Set.of(Needs.Direction.CAUSAL, Needs.Direction.BIDIRECTIONAL);
 
   private static final Map<String, Function<OptionSpec, AttentionOperator>> OPERATORS =
-      Map.of(
-          Window.ID, SparseOperators::window,
-          SinkWindow.ID, SparseOperators::sinkWindow,
-          Longformer.ID, SparseOperators::longformer,
-          BigBird.ID, SparseOperators::bigBird,
-          BlockTopK.ID, SparseOperators::blockTopK,
-          PrFlash.ID, SparseOperators::prFlash,
-          HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option)));
+      Map.ofEntries(
+          Map.entry(Window.ID, SparseOperators::window),
+          Map.entry(SinkWindow.ID, SparseOperators::sinkWindow),
+          Map.entry(Longformer.ID, SparseOperators::longformer),
+          Map.entry(BigBird.ID, SparseOperators::bigBird),
+          Map.entry(BlockTopK.ID, SparseOperators::blockTopK),
+          Map.entry(PrFlash.ID, SparseOperators::prFlash),
+          Map.entry(HyperAttention.ID, o -> new HyperAttention(HyperAttention.Options.of(o))),
+          Map.entry(
+              RoutingAttention.ID, o -> new RoutingAttention(RoutingAttention.Options.of(o))));
 
   /** For ServiceLoader. */
   public SparseOperators() {}

@@ -42,6 +42,9 @@ class SettingsTest {
         "prflash:alpha=1e9|alpha=1.0E9 is outside 0..1000; write alpha=1000 or less",
         "prflash:schedule=often|schedule=often is none of [sampled, nearest]",
         "prflash:schedule=nearest;unbiased=true|write schedule=sampled",
+        "routing:clusters=0|clusters=0 is outside 1..1073741824; write clusters=1 or more",
+        "routing:eps=2|eps=2.0 is outside 0..1; write eps=1 or less",
+        "routing:queries=none|queries=none is none of [balanced, nearest]",
         "block-topk:strict=yes|strict=yes must be true or false",
       })
   void aBadSettingIsRefused(String option, String sentence) {

@@ -14,6 +14,7 @@ import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.architecture.ModelConfig;
 import io.attention4j.llm.architecture.Weight;
 import io.attention4j.llm.loading.ModelFiles;
+import io.attention4j.llm.loading.SafetensorsWeightFiles;
 import io.attention4j.llm.loading.WeightLoader;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -115,7 +116,14 @@ public final class Decoder implements AutoCloseable {
     }
     BlockLoader loader =
         new BlockLoader(
-            config, options.contextTokens(), weights, kernels, caches, activations, ropes);
+            config,
+            options.contextTokens(),
+            weights,
+            keep(new SafetensorsWeightFiles()),
+            kernels,
+            caches,
+            activations,
+            ropes);
     blocks = new ArrayList<>(sizes.layers());
     for (int layer = 0; layer < sizes.layers(); layer++) {
       blocks.add(keep(loader.load(layer, options.attention().get(layer))));
