@@ -12,13 +12,8 @@ import io.attention4j.engine.spi.NormKernel;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.spi.SoftmaxKernel;
 import io.attention4j.engine.spi.TensorChecks;
-import io.attention4j.engine.tensor.DType;
-import io.attention4j.engine.tensor.Shape;
-import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -89,35 +84,5 @@ final class OpenClDevice implements Device {
   public void close() {
     embedding.close();
     context.close();
-  }
-
-  /** One buffer per tensor. */
-  private static final class BufferArena implements TensorArena {
-    private final ClContext context;
-    private final List<ClBuffer> buffers = new ArrayList<>();
-    private boolean closed;
-
-    BufferArena(ClContext context) {
-      this.context = context;
-    }
-
-    @Override
-    public synchronized Tensor allocate(DType dtype, long... extents) {
-      if (closed) {
-        throw new IllegalStateException("this owner of tensors is closed");
-      }
-      Shape shape = Shape.of(extents);
-      ClBuffer buffer = context.allocate(dtype.bytes(shape.elements()));
-      buffers.add(buffer);
-      Storage storage = new Storage.Device(OpenClProvider.ID, buffer, buffer.byteSize());
-      return Tensor.of(storage, dtype, shape, 0);
-    }
-
-    @Override
-    public synchronized void close() {
-      closed = true;
-      buffers.forEach(ClBuffer::close);
-      buffers.clear();
-    }
   }
 }
