@@ -2,13 +2,16 @@ package io.attention4j.kernels.opencl;
 
 import io.attention4j.engine.spi.ActivationKernel;
 import io.attention4j.engine.spi.AttentionKernel;
+import io.attention4j.engine.spi.CausalConvKernel;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
 import io.attention4j.engine.spi.Kernel;
 import io.attention4j.engine.spi.KvWriteKernel;
+import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
+import io.attention4j.engine.spi.ProbeKernel;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.spi.SoftmaxKernel;
 import io.attention4j.engine.spi.TensorChecks;
@@ -27,16 +30,19 @@ final class OpenClDevice implements Device {
     this.context = context;
     this.embedding = new OpenClEmbedding(context);
     this.kernels =
-        Map.of(
-            AttentionKernel.class, new OpenClAttention(context),
-            MatmulKernel.class, new OpenClMatmul(context),
-            NormKernel.class, new OpenClNorm(context),
-            RopeKernel.class, new OpenClRope(context),
-            ActivationKernel.class, new OpenClActivation(context),
-            ElementwiseKernel.class, new OpenClElementwise(context),
-            SoftmaxKernel.class, new OpenClSoftmax(context),
-            EmbeddingKernel.class, embedding,
-            KvWriteKernel.class, new OpenClKvWrite(context));
+        Map.ofEntries(
+            Map.entry(AttentionKernel.class, new OpenClAttention(context)),
+            Map.entry(MatmulKernel.class, new OpenClMatmul(context)),
+            Map.entry(NormKernel.class, new OpenClNorm(context)),
+            Map.entry(RopeKernel.class, new OpenClRope(context)),
+            Map.entry(ActivationKernel.class, new OpenClActivation(context)),
+            Map.entry(ElementwiseKernel.class, new OpenClElementwise(context)),
+            Map.entry(SoftmaxKernel.class, new OpenClSoftmax(context)),
+            Map.entry(EmbeddingKernel.class, embedding),
+            Map.entry(KvWriteKernel.class, new OpenClKvWrite(context)),
+            Map.entry(LinearScanKernel.class, new OpenClLinearScan(context)),
+            Map.entry(CausalConvKernel.class, new OpenClCausalConv(context)),
+            Map.entry(ProbeKernel.class, new OpenClProbe(context)));
   }
 
   ClContext context() {
