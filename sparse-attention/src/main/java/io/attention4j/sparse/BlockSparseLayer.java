@@ -26,7 +26,7 @@ final class BlockSparseLayer implements AttentionLayer {
   private final AttentionPlan plan;
   private final PagedKv pages;
   private final AttentionBatch parts = new AttentionBatch();
-  private final BlockMaskBuffer blocks;
+  private final ChosenBlocks blocks;
   private final QueryBlock query;
   private final BitSet chosen = new BitSet();
   private AttentionInputs inputs;
@@ -46,7 +46,10 @@ final class BlockSparseLayer implements AttentionLayer {
     this.rope = rope;
     this.plan = plan;
     pages = new PagedKv(shape.kvHeads());
-    blocks = new BlockMaskBuffer(selector);
+    blocks =
+        selector.weighsBlocks()
+            ? new WeightedBlocks(selector, shape.queryHeads(), shape.kvHeads())
+            : new BlockMaskBuffer(selector);
     query =
         new QueryBlock(
             shape.queryHeads(),
@@ -58,9 +61,9 @@ final class BlockSparseLayer implements AttentionLayer {
 
   @Override
   public LayerState newState() {
-    KeyMeans means =
+    BlockMeans means =
         selector.readsKeyMeans()
-            ? new KeyMeans(selector.keyBlock(), shape.kvHeads(), shape.headDim())
+            ? new BlockMeans(selector.keyBlock(), shape.kvHeads(), shape.headDim())
             : null;
     return new SparseState(caches.create(shape), means);
   }
@@ -85,7 +88,7 @@ final class BlockSparseLayer implements AttentionLayer {
     }
     append(states, in);
     cut(states, in.batch());
-    Selection.Blocks selection = select(states, in);
+    Selection selection = select(states, in);
     // The decoder reuses its tensors, so these are made once, not once per token.
     if (inputs == null || inputs.q() != in.q() || inputs.selection() != selection) {
       inputs = new AttentionInputs(in.q(), pages, selection);
@@ -140,7 +143,7 @@ final class BlockSparseLayer implements AttentionLayer {
     parts.documents(part, batch.documents(sequence));
   }
 
-  private Selection.Blocks select(LayerState[] states, LayerInputs in) {
+  private Selection select(LayerState[] states, LayerInputs in) {
     int heads =
         switch (selector.headAxis()) {
           case QUERY_HEAD -> shape.queryHeads();
@@ -152,7 +155,7 @@ final class BlockSparseLayer implements AttentionLayer {
     for (int s = 0; s < in.batch().sequences(); s++) {
       SparseState state = (SparseState) states[s];
       for (int count = partsOf(in.batch(), s); count > 0; count--, part++) {
-        KeyMeans means = (KeyMeans) state.memory();
+        BlockMeans means = (BlockMeans) state.memory();
         if (means != null) {
           means.update(pages, part, state.length());
         }
@@ -171,7 +174,7 @@ final class BlockSparseLayer implements AttentionLayer {
     for (int row = 0; row < rows; row += selector.queryBlock()) {
       int count = Math.min(selector.queryBlock(), rows - row);
       long position = parts.firstPosition(part) + row;
-      query.rows(head, parts.firstRow(part) + row, count, position);
+      query.rows(head, parts.firstRow(part) + row, row, count, position);
       chosen.clear();
       selector.select(query, chosen);
       addChosen(position, position + count - 1);
@@ -185,10 +188,10 @@ final class BlockSparseLayer implements AttentionLayer {
       long lastKey = firstKey + selector.keyBlock() - 1;
       Coverage coverage = Coverage.of(spec.mask(), firstRow, lastRow, firstKey, lastKey);
       if (coverage != Coverage.NONE) {
-        blocks.add(b, coverage == Coverage.ALL);
+        blocks.add(query, b, coverage == Coverage.ALL);
       }
     }
-    blocks.endRow();
+    blocks.endRow(query);
   }
 
   @Override

@@ -23,6 +23,7 @@ public final class SparseOperators implements OperatorProvider {
           Longformer.ID, SparseOperators::longformer,
           BigBird.ID, SparseOperators::bigBird,
           BlockTopK.ID, SparseOperators::blockTopK,
+          PrFlash.ID, SparseOperators::prFlash,
           HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option)));
 
   /** For ServiceLoader. */
@@ -63,6 +64,11 @@ public final class SparseOperators implements OperatorProvider {
   private static AttentionOperator blockTopK(OptionSpec option) {
     BlockTopK.Options options = BlockTopK.Options.of(option);
     return new BlockSparseOperator(BlockTopK.ID, CAUSAL, shape -> new BlockTopK(options, shape));
+  }
+
+  private static AttentionOperator prFlash(OptionSpec option) {
+    PrFlash.Options options = PrFlash.Options.of(option);
+    return new BlockSparseOperator(PrFlash.ID, BOTH, shape -> new PrFlash(options, shape));
   }
 
   private static boolean bidirectional(LayerShape shape) {

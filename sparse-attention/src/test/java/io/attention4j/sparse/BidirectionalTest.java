@@ -18,7 +18,7 @@ class BidirectionalTest {
 
   static List<Arguments> patterns() {
     List<Arguments> all = new ArrayList<>();
-    for (String kernels : List.of("reference", "cpu.simd")) {
+    for (String kernels : List.of("reference", "cpu.scalar", "cpu.simd")) {
       // Full at a width of twice the length; values at a width of 0 (the review's exact tests).
       all.add(pattern(kernels, "longformer:tokens=598;globals=0", (row, key) -> true));
       all.add(pattern(kernels, "longformer:tokens=0;globals=0", (row, key) -> row == key));
@@ -27,6 +27,15 @@ class BidirectionalTest {
               kernels,
               "longformer:tokens=20;globals=3",
               (row, key) -> Math.abs(row - key) <= 10 || key < 3 || row < 3));
+      all.add(pattern(kernels, "prflash:block=8;budget=75", (row, key) -> true));
+      all.add(
+          pattern(
+              kernels,
+              "prflash:block=8;budget=3;schedule=nearest",
+              (row, key) -> Math.abs(row / 8 - key / 8) <= 1 || key < 8));
+      all.add(pattern(kernels, "hyper:min=300", (row, key) -> true));
+      all.add(pattern(kernels, "hyper:min=1;block=299", (row, key) -> true));
+      all.add(pattern(kernels, "hyper:min=1;block=16;samples=299", (row, key) -> true));
       all.add(pattern(kernels, "bigbird:block=299;window=1;global=0;random=0", (row, key) -> true));
       all.add(pattern(kernels, "bigbird:block=8;window=1;global=0;random=37", (row, key) -> true));
       all.add(

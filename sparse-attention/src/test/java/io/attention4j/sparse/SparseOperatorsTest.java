@@ -31,7 +31,7 @@ class SparseOperatorsTest {
   /** Outputs are means of values below 2 in f32; sums run in another order than the reference's. */
   private static final float TOLERANCE = 4e-6f;
 
-  private static final List<String> KERNELS = List.of("reference", "cpu.simd");
+  private static final List<String> KERNELS = List.of("reference", "cpu.scalar", "cpu.simd");
 
   /** Every operator with settings that leave keys out. */
   private static final List<String> SPARSE =
@@ -46,7 +46,13 @@ class SparseOperatorsTest {
           "block-topk:block=8;k=2",
           "block-topk:block=24;k=3",
           "block-topk:block=8;k=3;strict=true",
+          "prflash:block=8;budget=6",
+          "prflash:block=24;budget=2;sink=false;seed=5",
+          "prflash:block=8;budget=6;schedule=nearest;alpha=0.1",
+          "prflash:block=8;budget=6;unbiased=true",
           "hyper:block=16;samples=8;min=16",
+          "hyper:block=16;samples=8;min=16;sampling=values",
+          "hyper:block=0;samples=8;min=16",
           "hyper:block=7;samples=0;min=20;projections=3;seed=4");
 
   /** Settings that leave nothing out. */
@@ -67,9 +73,14 @@ class SparseOperatorsTest {
           "block-topk:block=299;k=0",
           "block-topk:block=8;k=36",
           "block-topk:block=8;k=1073741824;strict=true",
+          "prflash:block=8;budget=38",
+          "prflash:block=8;budget=38;unbiased=true",
+          "prflash:block=299;budget=1;sink=false",
+          "prflash:block=16;budget=1073741824;schedule=nearest",
           "hyper:min=299",
           "hyper:min=8;block=299;samples=0",
           "hyper:min=8;block=16;samples=299",
+          "hyper:min=8;block=0;samples=299;sampling=values",
           "hyper:min=1;block=1;samples=1073741824");
 
   private static List<Arguments> onAllKernels(List<String> options) {
@@ -119,6 +130,16 @@ class SparseOperatorsTest {
               kernels,
               "bigbird:block=8;window=2;global=3;random=0",
               (row, key) -> key <= row && (row / 8 - key / 8 < 2 || key < 24)));
+      all.add(
+          pattern(
+              kernels,
+              "prflash:block=8;budget=1;sink=false",
+              (row, key) -> key <= row && row / 8 == key / 8));
+      all.add(
+          pattern(
+              kernels,
+              "prflash:block=8;budget=3;schedule=nearest",
+              (row, key) -> key <= row && (row / 8 - key / 8 < 3 || key < 8)));
       all.add(
           pattern(
               kernels,

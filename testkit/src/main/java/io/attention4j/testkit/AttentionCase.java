@@ -196,15 +196,9 @@ public record AttentionCase(
       float[] v = random.floats(keys * spec.valueDim(), 1);
       for (int j = 5; nonFinite && j < keys; j += 11) {
         Arrays.fill(k, j * spec.headDim(), (j + 1) * spec.headDim(), Float.NaN);
-        Arrays.fill(
-            v, j * spec.valueDim(), (j + 1) * spec.valueDim(), Float.POSITIVE_INFINITY);
+        Arrays.fill(v, j * spec.valueDim(), (j + 1) * spec.valueDim(), Float.POSITIVE_INFINITY);
       }
-      return new AttentionData.Head(
-          k,
-          v,
-          positions,
-          gap > 1,
-          bias);
+      return new AttentionData.Head(k, v, positions, gap > 1, bias);
     }
 
     private byte[] randomBits(CaseRandom random) {

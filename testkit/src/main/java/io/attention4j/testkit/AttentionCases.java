@@ -63,6 +63,7 @@ public final class AttentionCases {
     add(AttentionCase.of("decode-keys4097", spec(4, 2, 64)).sequence(1, 4097).pages(Pages.of(64)));
     add(AttentionCase.of("decode-keys4097-one-page", spec(4, 2, 64)).sequence(1, 4097));
     add(AttentionCase.of("append-rows5-keys1029", spec(4, 2, 64)).sequence(5, 1029));
+    add(AttentionCase.of("append-rows40-keys8200", spec(2, 1, 40)).sequence(40, 8200));
     add(AttentionCase.of("prefill-rows130-keys260", spec(4, 2, 64)).sequence(130, 260));
     for (int page : new int[] {1, 3, 16, 64}) {
       add(
@@ -494,7 +495,14 @@ public final class AttentionCases {
     Map<String, KvFormat> formats =
         new TreeMap<>(
             Map.of(
-                "bf16", KvFormat.BF16, "f16", KvFormat.F16, "f32", KvFormat.F32, "q8", KvFormat.Q8));
+                "bf16",
+                KvFormat.BF16,
+                "f16",
+                KvFormat.F16,
+                "f32",
+                KvFormat.F32,
+                "q8",
+                KvFormat.Q8));
     formats.forEach(
         (name, format) -> {
           // Rows of a tile see different keys; what one row must not see, another may.
