@@ -2,7 +2,12 @@ package io.attention4j.engine.recurrent.layer;
 
 import io.attention4j.engine.operator.WeightSource;
 import io.attention4j.engine.recurrent.Cases;
+import io.attention4j.engine.recurrent.GatedDeltaNet;
+import io.attention4j.engine.recurrent.Gates;
 import io.attention4j.engine.recurrent.Rows;
+import io.attention4j.engine.recurrent.memory.Memora;
+import io.attention4j.engine.recurrent.memory.MemoryInputs;
+import io.attention4j.engine.recurrent.memory.MemoryNetwork;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.util.HashMap;
@@ -57,6 +62,28 @@ final class LayerCases {
         new ApproximateLayer(weights, ApproximateLayer.Denominator.PER_ORDER, 0));
     all.put("fixed map", new FixedMapLayer(weights, Cases.wave(0.9, MAX_TOKENS, WIDTH)));
     all.put("base conv", new BaseConvLayer(Cases.wave(0.7, WIDTH, 3), projection(1, WIDTH, WIDTH)));
+    all.put("aaren", new AarenLayer(weights, Cases.wave(0.9, 1, WIDTH)));
+    Projection gates = projection(0.8, WIDTH, HEADS);
+    all.put(
+        "gated deltanet",
+        new SystemLayer(
+            weights,
+            (hidden, head, q, k, v) -> {
+              Rows gate = AttentionWeights.head(gates.apply(hidden), head, HEADS);
+              return GatedDeltaNet.system(
+                  q, k, v, gate.map(Gates::sigmoid), gate.map(Gates::logSigmoid), 1);
+            }));
+    all.put(
+        "memora",
+        new MemoryLayer(
+            weights,
+            new Memora(MemoryNetwork.linear(4, 4), 5),
+            Cases.wave(0, 16, 1).map(x -> 0.25).values(),
+            (hidden, head, q, k, v) -> {
+              Rows gate = AttentionWeights.head(gates.apply(hidden), head, HEADS);
+              Rows retention = gate.map(Gates::sigmoid);
+              return new MemoryInputs(q, k, v, retention, retention.scaled(0.1), null);
+            }));
     return all;
   }
 
