@@ -14,6 +14,8 @@ import io.attention4j.engine.recurrent.Rows;
  */
 public record AttentionWeights(
     int heads, Projection q, Projection k, Projection v, Projection o, double scale) {
+  private static final double LEAST_NORM = 1e-12;
+
   /** Checks that the shapes fit. */
   public AttentionWeights {
     boolean fits =
@@ -90,5 +92,22 @@ public record AttentionWeights(
       System.arraycopy(
           values.values(), t * width, rows.values(), t * rows.width() + head * width, width);
     }
+  }
+
+  /** Every head's part of a row at unit length; a part of zeros stays zeros. */
+  static Rows unitHeads(Rows rows, int heads) {
+    int width = rows.width() / heads;
+    double[] y = rows.values().clone();
+    for (int from = 0; from < y.length; from += width) {
+      double squares = 0;
+      for (int i = from; i < from + width; i++) {
+        squares += y[i] * y[i];
+      }
+      double norm = Math.max(Math.sqrt(squares), LEAST_NORM);
+      for (int i = from; i < from + width; i++) {
+        y[i] /= norm;
+      }
+    }
+    return new Rows(y, rows.width());
   }
 }

@@ -75,4 +75,16 @@ public class SequenceState {
       parts[i] = Arrays.copyOfRange(parts[i], (int) excess, parts[i].length);
     }
   }
+
+  /** Removes rows of an array of rows, as many as there are of so many from the first on. */
+  final void dropRows(int i, int width, int first, int count) {
+    int from = first * width;
+    int to = Math.min(from + count * width, parts[i].length);
+    if (to > from) {
+      double[] kept = new double[parts[i].length - (to - from)];
+      System.arraycopy(parts[i], 0, kept, 0, from);
+      System.arraycopy(parts[i], to, kept, from, parts[i].length - to);
+      parts[i] = kept;
+    }
+  }
 }

@@ -84,6 +84,7 @@ final class LayerCases {
               Rows retention = gate.map(Gates::sigmoid);
               return new MemoryInputs(q, k, v, retention, retention.scaled(0.1), null);
             }));
+    all.putAll(MemoryLayerCases.all());
     return all;
   }
 
