@@ -84,6 +84,14 @@ final class LayerCases {
               Rows retention = gate.map(Gates::sigmoid);
               return new MemoryInputs(q, k, v, retention, retention.scaled(0.1), null);
             }));
+    all.put(
+        "metamixer",
+        new MetaMixerLayer(
+            projection(0.4, WIDTH, WIDTH),
+            Cases.wave(0.7, WIDTH, 3),
+            null,
+            Cases.wave(0.8, WIDTH, 5),
+            null));
     all.putAll(MemoryLayerCases.all());
     return all;
   }
