@@ -4,9 +4,7 @@ import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.PagedKv;
 import java.util.Arrays;
 
-/**
- * Computes the mean of a block once, when the block is complete. Not thread-safe.
- */
+/** Computes the mean of a block once, when the block is complete. Not thread-safe. */
 final class BlockMeans implements KeyMeans, KeyMemory {
   private final int keyBlock;
   private final int headDim;

@@ -15,7 +15,8 @@ final class HostKeys {
 
   /** The key of a filled slot, as floats. */
   static void read(KvPage page, int slot, float[] key) {
-    read(page.keys(), page.keyOffset(), page.keyFormat(), page.capacity(), slot, key, page.keyDim());
+    read(
+        page.keys(), page.keyOffset(), page.keyFormat(), page.capacity(), slot, key, page.keyDim());
   }
 
   /** The value of a filled slot, as floats. */

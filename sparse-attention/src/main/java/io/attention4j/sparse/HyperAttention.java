@@ -20,13 +20,13 @@ import java.util.Set;
 /**
  * HyperAttention (Han et al. 2023, arXiv 2310.05869): long prefill in near-linear time.
  *
- * <p>In a causal layer a triangle of rows is halved until it has at most {@code min} tokens and is then exact. The
- * square of each halving (later rows, earlier keys, no mask) is approximated: rows and keys are
- * sorted by the same angular hash; the t-th block of sorted rows reads the t-th block of sorted
- * keys exactly, and samples of the square's other keys: uniform ones, each of which counts for (keys
- * / samples) keys, as in the authors' program, or drawn with probability p by the squared norm of
- * their values, each of which counts for 1 / (samples * p) keys, as in the paper. The parts of a row
- * merge by their LSE. A bidirectional layer is one square.
+ * <p>In a causal layer a triangle of rows is halved until it has at most {@code min} tokens and is
+ * then exact. The square of each halving (later rows, earlier keys, no mask) is approximated: rows
+ * and keys are sorted by the same angular hash; the t-th block of sorted rows reads the t-th block
+ * of sorted keys exactly, and samples of the square's other keys: uniform ones, each of which
+ * counts for (keys / samples) keys, as in the authors' program, or drawn with probability p by the
+ * squared norm of their values, each of which counts for 1 / (samples * p) keys, as in the paper.
+ * The parts of a row merge by their LSE. A bidirectional layer is one square.
  *
  * <p>Rows that follow a cached past, as in prefill by pieces, have one more square, of all earlier
  * keys. Steps of fewer than {@code min} rows, decoding above all, are exact.

@@ -39,7 +39,7 @@ final class HyperLayer implements AttentionLayer {
 
   // Of the prefill at hand: the exact triangles, then the squares of each depth. A row is in one
   // group of each.
-  private final List<HyperGroups> levels = new ArrayList<>();
+  private final List<KeyGroups> levels = new ArrayList<>();
   private int sequence;
   private int firstPosition;
   private KeyBuckets keyBuckets;
@@ -168,9 +168,9 @@ final class HyperLayer implements AttentionLayer {
     return buckets;
   }
 
-  private HyperGroups level(int depth) {
+  private KeyGroups level(int depth) {
     while (levels.size() <= depth) {
-      levels.add(new HyperGroups());
+      levels.add(new KeyGroups());
     }
     return levels.get(depth);
   }
@@ -189,7 +189,7 @@ final class HyperLayer implements AttentionLayer {
     square(depth, middle, to, from, middle);
   }
 
-  private void exactGroup(HyperGroups groups, int head, int row, int rowEnd, int key, int keyEnd) {
+  private void exactGroup(KeyGroups groups, int head, int row, int rowEnd, int key, int keyEnd) {
     for (int r = row; r < rowEnd; r++) {
       groups.row(r - firstPosition);
     }
@@ -201,7 +201,7 @@ final class HyperLayer implements AttentionLayer {
 
   /** Rows [row, rowEnd) over the earlier keys [key, keyEnd); all are positions. */
   private void square(int depth, int row, int rowEnd, int key, int keyEnd) {
-    HyperGroups groups = level(depth);
+    KeyGroups groups = level(depth);
     int groupSize = shape.queryHeads() / shape.kvHeads();
     boolean approximate = rowEnd - row >= options.min() && keyEnd - key >= options.min();
     for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
@@ -272,7 +272,7 @@ final class HyperLayer implements AttentionLayer {
     return low;
   }
 
-  private void sortedBlocks(HyperGroups groups, int head, int[] rows, int[] keys, Samples samples) {
+  private void sortedBlocks(KeyGroups groups, int head, int[] rows, int[] keys, Samples samples) {
     int blocks = options.block() == 0 ? 1 : Math.ceilDiv(keys.length, options.block());
     int rowsPerBlock = Math.ceilDiv(rows.length, blocks);
     for (int block = 0; block * rowsPerBlock < rows.length; block++) {
@@ -305,7 +305,7 @@ final class HyperLayer implements AttentionLayer {
       Tensor partOut = arena.allocate(DType.F32, rows, heads, shape.valueDim());
       Tensor partLse = arena.allocate(DType.F32, rows, heads);
       boolean first = true;
-      for (HyperGroups level : levels) {
+      for (KeyGroups level : levels) {
         if (level.isEmpty()) {
           continue;
         }

@@ -60,8 +60,8 @@ class HyperAttentionTest {
   }
 
   /**
-   * The same with values 1 and 1.25 in turns: drawn as often as their squares and not weighted, they
-   * would give 0.027 more in row 128.
+   * The same with values 1 and 1.25 in turns: drawn as often as their squares and not weighted,
+   * they would give 0.027 more in row 128.
    */
   @ParameterizedTest
   @ValueSource(strings = {"reference", "cpu.simd"})

@@ -50,6 +50,10 @@ class SparseOperatorsTest {
           "prflash:block=24;budget=2;sink=false;seed=5",
           "prflash:block=8;budget=6;schedule=nearest;alpha=0.1",
           "prflash:block=8;budget=6;unbiased=true",
+          "combiner:type=fixed;segment=16",
+          "combiner:type=logsparse",
+          "combiner:type=axial;segment=16",
+          "combiner:type=rowmajor;segment=16",
           "hyper:block=16;samples=8;min=16",
           "hyper:block=16;samples=8;min=16;sampling=values",
           "hyper:block=0;samples=8;min=16",
@@ -77,6 +81,11 @@ class SparseOperatorsTest {
           "prflash:block=8;budget=38;unbiased=true",
           "prflash:block=299;budget=1;sink=false",
           "prflash:block=16;budget=1073741824;schedule=nearest",
+          "combiner:type=fixed;segment=299",
+          "combiner:type=fixed;segment=1",
+          "combiner:type=axial;segment=1",
+          "combiner:type=axial;segment=299",
+          "combiner:type=rowmajor;segment=1073741824",
           "hyper:min=299",
           "hyper:min=8;block=299;samples=0",
           "hyper:min=8;block=16;samples=299",
@@ -281,8 +290,17 @@ class SparseOperatorsTest {
     return Arrays.copyOfRange(outputs, from * width, (from + count) * width);
   }
 
+  /** Those that take a layer with a window. */
+  static List<Arguments> windowed() {
+    return onAllKernels(
+        SPARSE.stream()
+            .filter(SparseOperatorsTest::isRowwise)
+            .filter(option -> !option.startsWith(Combiner.ID))
+            .toList());
+  }
+
   @ParameterizedTest
-  @MethodSource("rowwise")
+  @MethodSource("windowed")
   void theLayersOwnWindowHoldsToo(String kernels, String option) {
     Data data = Data.random(TOKENS, 10);
     try (OperatorRun run =
