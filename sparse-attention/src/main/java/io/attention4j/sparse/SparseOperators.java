@@ -25,7 +25,10 @@ public final class SparseOperators implements OperatorProvider {
           Map.entry(BlockTopK.ID, SparseOperators::blockTopK),
           Map.entry(PrFlash.ID, SparseOperators::prFlash),
           Map.entry(Combiner.ID, SparseOperators::combiner),
+          Map.entry(Lsg.ID, SparseOperators::lsg),
           Map.entry(Nystrom.ID, SparseOperators::nystrom),
+          Map.entry(
+              AutoAttention.ID, option -> new AutoAttention(AutoAttention.Options.of(option))),
           Map.entry(
               HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option))));
 
@@ -77,6 +80,11 @@ public final class SparseOperators implements OperatorProvider {
   private static AttentionOperator combiner(OptionSpec option) {
     Combiner.Options options = Combiner.Options.of(option);
     return new RegionOperator(Combiner.ID, BOTH, shape -> Combiner.method(options, shape));
+  }
+
+  private static AttentionOperator lsg(OptionSpec option) {
+    Lsg.Options options = Lsg.Options.of(option);
+    return new RegionOperator(Lsg.ID, BOTH, shape -> new Lsg(options, shape));
   }
 
   private static AttentionOperator nystrom(OptionSpec option) {

@@ -47,6 +47,13 @@ class SettingsTest {
         "combiner:type=logsparse;segment=8|segment=8 has no meaning with type=logsparse",
         "nystrom:landmarks=0|landmarks=0 is outside 1..1073741824; write landmarks=1 or more",
         "nystrom:iterations=101|iterations=101 is outside 1..100; write iterations=100 or less",
+        "lsg:block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "lsg:block=6;factor=4|factor=4 must divide block=6; write for example factor=1 or block=8",
+        "lsg:sparse=-1|sparse=-1 is outside 0..1073741824; write sparse=0 or more",
+        "lsg:globals=-1|globals=-1 is outside 0..1073741824; write globals=0 or more",
+        "auto:error=-1|error=-1.0 is outside 0..1000; write error=0 or more",
+        "auto:candidates=combiner|has 'combiner', which is none of [sink-window",
+        "auto:min=0|min=0 is outside 1..1073741824; write min=1 or more",
         "block-topk:strict=yes|strict=yes must be true or false",
       })
   void aBadSettingIsRefused(String option, String sentence) {
