@@ -3,6 +3,7 @@ module io.attention4j.engine {
   exports io.attention4j.engine.attention;
   exports io.attention4j.engine.operator;
   exports io.attention4j.engine.recurrent;
+  exports io.attention4j.engine.recurrent.memory;
   exports io.attention4j.engine.runtime;
   exports io.attention4j.engine.spi;
   exports io.attention4j.engine.tensor;

@@ -66,6 +66,9 @@
 #define VALUE_SCALED
 #endif
 
+// fmax would drop a NaN.
+inline float larger(float a, float b) { return b > a || isnan(b) ? b : a; }
+
 kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
     global const long *t, int workAt, int segmentsAt, int sequencesAt, int sequenceWords,
     int group, float scale,
@@ -162,7 +165,7 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
     if (i < ROWS) {
       float before = maxima[i];
       float largest = before;
-      for (int k = 0; k < count; k++) largest = fmax(largest, scores[i][k]);
+      for (int k = 0; k < count; k++) largest = larger(largest, scores[i][k]);
       float factor = largest == -INFINITY ? 1.0f : exp(before - largest);
       float sum = 0.0f;
       for (int k = 0; k < count; k++) {
@@ -191,7 +194,11 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
       int d = at % VALUE_DIM;
       if (r < ROWS) {
         float sum = acc[e] * factors[r];
-        for (int k = 0; k < count; k++) sum = fma(scores[r][k], tile[k][d], sum);
+        for (int k = 0; k < count; k++) {
+          // Hidden values may be infinite, and 0 * inf is NaN.
+          float w = scores[r][k];
+          sum = w == 0.0f ? sum : fma(w, tile[k][d], sum);
+        }
         acc[e] = sum;
       }
     }
@@ -228,7 +235,7 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void merge(
 #ifdef SOFTMAX
   float sink = sinksAt < 0 ? -INFINITY : as_float((int)t[sinksAt + head]);
   float largest = sink;
-  for (long c = 0; c < ranges; c++) largest = fmax(largest, state[c * step + VALUE_DIM]);
+  for (long c = 0; c < ranges; c++) largest = larger(largest, state[c * step + VALUE_DIM]);
   float sum = sink == -INFINITY ? 0.0f : exp(sink - largest);
   for (long c = 0; c < ranges; c++) {
     float m = state[c * step + VALUE_DIM];
@@ -240,10 +247,10 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void merge(
       float m = state[c * step + VALUE_DIM];
       if (m != -INFINITY) v = fma(exp(m - largest), state[c * step + d], v);
     }
-    result[d] = sum > 0.0f ? v / sum : 0.0f;
+    result[d] = sum == 0.0f ? 0.0f : v / sum;
   }
   if (i == 0 && hasLse) {
-    lse[lseAt + row * get_num_groups(0) + head] = sum > 0.0f ? largest + log(sum) : -INFINITY;
+    lse[lseAt + row * get_num_groups(0) + head] = sum == 0.0f ? -INFINITY : largest + log(sum);
   }
 #else
   for (int d = i; d < VALUE_DIM; d += ITEMS) {
