@@ -24,7 +24,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /** A layer of {@link HyperAttention}. */
-final class HyperLayer implements AttentionLayer {
+final class HyperLayer implements AttentionLayer, SelectionClock {
   private final HyperAttention.Options options;
   private final LayerShape shape;
   private final OperatorContext context;
@@ -36,6 +36,7 @@ final class HyperLayer implements AttentionLayer {
   private final AngularLsh lsh;
   private AttentionInputs inputs;
   private AttentionOutputs outputs;
+  private long selectionNanos;
 
   // Of the prefill at hand: the exact triangles, then the squares of each depth. A row is in one
   // group of each.
@@ -116,12 +117,14 @@ final class HyperLayer implements AttentionLayer {
       dense.run(batch, inputs, outputs);
       return;
     }
+    long start = System.nanoTime();
     levels.clear();
     for (int s = 0; s < batch.sequences(); s++) {
       if (batch.rows(s) > 0) {
         list(s, (SparseState) states[s], in);
       }
     }
+    selectionNanos += System.nanoTime() - start;
     attendLevels(batch, in.q(), out.slice(0, 0, batch.totalRows()));
   }
 
@@ -326,6 +329,11 @@ final class HyperLayer implements AttentionLayer {
       }
     }
     levels.clear();
+  }
+
+  @Override
+  public long selectionNanos() {
+    return selectionNanos;
   }
 
   @Override

@@ -65,11 +65,17 @@ final class RegionKernels implements AutoCloseable {
   private Tensor partOut;
   private Tensor partLse;
   private boolean isFirst;
+  private long kernelNanos;
 
   RegionKernels(LayerShape shape, OperatorContext context) {
     this.shape = shape;
     this.context = context;
     summaryTable = new PagedKv(shape.queryHeads());
+  }
+
+  /** Time in attention kernels and merges since the start. */
+  long kernelNanos() {
+    return kernelNanos;
   }
 
   KernelSelector kernels() {
@@ -108,6 +114,7 @@ final class RegionKernels implements AutoCloseable {
     batch.reset();
     batch.add(Math.toIntExact(lse.extent(0)), firstPosition);
     AttentionInputs in = new AttentionInputs(q, pages, new Selection.Gathered(groups.selection()));
+    long start = System.nanoTime();
     plan.run(
         batch,
         in,
@@ -115,6 +122,7 @@ final class RegionKernels implements AutoCloseable {
     if (!isFirst) {
       OnlineSoftmax.merge(out, lse, partOut, partLse);
     }
+    kernelNanos += System.nanoTime() - start;
     isFirst = false;
   }
 
@@ -147,11 +155,11 @@ final class RegionKernels implements AutoCloseable {
     batch.reset();
     batch.add(queries.length, firstPosition + sees.shift);
     Tensor rows = upload(owner, queries, shape.queryHeads(), shape.headDim());
-    plan(ofCache, sees)
-        .run(
-            batch,
-            new AttentionInputs(rows, pages, new Selection.Gathered(groups.selection())),
-            new AttentionOutputs(result, null));
+    AttentionInputs in =
+        new AttentionInputs(rows, pages, new Selection.Gathered(groups.selection()));
+    long start = System.nanoTime();
+    plan(ofCache, sees).run(batch, in, new AttentionOutputs(result, null));
+    kernelNanos += System.nanoTime() - start;
     return result;
   }
 

@@ -15,13 +15,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** A layer of {@link RegionOperator}. */
-final class RegionLayer implements AttentionLayer {
+final class RegionLayer implements AttentionLayer, SelectionClock {
   private final LayerShape shape;
   private final OperatorContext context;
   private final RegionMethod method;
   private final RegionKernels kernels;
   private final RopeKernel rope;
   private final PagedKv pages;
+  private long selectionNanos;
 
   RegionLayer(LayerShape shape, OperatorContext context, RegionMethod method) {
     this.shape = shape;
@@ -104,9 +105,16 @@ final class RegionLayer implements AttentionLayer {
     if (shape.mask() instanceof Mask.All) {
       state.stores().forEach(store -> store.truncateTo(0));
     }
+    long start = System.nanoTime() - kernels.kernelNanos();
     kernels.begin(ofRows, out.slice(0, batch.firstRow(s), rows), rows);
     method.attend(new RegionStep(shape, kernels, state, pages, ofRows, from, from + rows));
+    selectionNanos += System.nanoTime() - kernels.kernelNanos() - start;
     kernels.end();
+  }
+
+  @Override
+  public long selectionNanos() {
+    return selectionNanos;
   }
 
   @Override
