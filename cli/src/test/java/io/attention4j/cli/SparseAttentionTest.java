@@ -41,6 +41,7 @@ class SparseAttentionTest {
         "hyper:min=1024",
         "hyper:min=8;block=1024",
         "routing:clusters=1;tokens=1024;eps=0",
+        "landmark:block=1024",
         "0=softmax,1-=window:tokens=1024"
       })
   void whatLeavesNothingOutIsSoftmax(String attention) {
@@ -57,7 +58,8 @@ class SparseAttentionTest {
         "block-topk:block=4;k=1",
         "block-topk:block=4;k=1;strict=true",
         "hyper:min=4;block=4;samples=2",
-        "routing:clusters=4;tokens=16;queries=nearest;strict=true"
+        "routing:clusters=4;tokens=16;queries=nearest;strict=true",
+        "landmark:block=8;k=2;stingy=true"
       })
   void whatLeavesKeysOutIsTheReferencesTextAndNotSoftmax(String attention) {
     // Not cpu.simd: it quantizes activations, which can turn near-ties of greedy choice.

@@ -17,7 +17,7 @@ import io.attention4j.engine.tensor.Tensor;
 import java.util.BitSet;
 
 /** A layer of {@link BlockSparseOperator}. */
-final class BlockSparseLayer implements AttentionLayer {
+final class BlockSparseLayer implements AttentionLayer, SelectionClock {
   private final LayerShape shape;
   private final KvCache.Factory caches;
   private final BlockSelector selector;
@@ -31,6 +31,7 @@ final class BlockSparseLayer implements AttentionLayer {
   private final BitSet chosen = new BitSet();
   private AttentionInputs inputs;
   private AttentionOutputs outputs;
+  private long selectionNanos;
 
   BlockSparseLayer(
       LayerShape shape,
@@ -87,8 +88,10 @@ final class BlockSparseLayer implements AttentionLayer {
       rope.run(shape.rope(), in.q(), rows, in.rope().cos(), in.rope().sin());
     }
     append(states, in);
+    long start = System.nanoTime();
     cut(states, in.batch());
     Selection selection = select(states, in);
+    selectionNanos += System.nanoTime() - start;
     // The decoder reuses its tensors, so these are made once, not once per token.
     if (inputs == null || inputs.q() != in.q() || inputs.selection() != selection) {
       inputs = new AttentionInputs(in.q(), pages, selection);
@@ -192,6 +195,11 @@ final class BlockSparseLayer implements AttentionLayer {
       }
     }
     blocks.endRow(query);
+  }
+
+  @Override
+  public long selectionNanos() {
+    return selectionNanos;
   }
 
   @Override

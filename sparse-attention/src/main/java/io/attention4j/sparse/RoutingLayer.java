@@ -38,7 +38,7 @@ final class RoutingLayer implements AttentionLayer {
 
   // Of the step at hand: a row of a head is once in each level, in a cluster of its own. Clusters
   // of each [row * queryHeads + head] so far.
-  private final List<HyperGroups> levels = new ArrayList<>();
+  private final List<KeyGroups> levels = new ArrayList<>();
   private int[] count = {};
 
   RoutingLayer(
@@ -170,9 +170,9 @@ final class RoutingLayer implements AttentionLayer {
     }
   }
 
-  private HyperGroups level(int depth) {
+  private KeyGroups level(int depth) {
     while (levels.size() <= depth) {
-      levels.add(new HyperGroups());
+      levels.add(new KeyGroups());
     }
     return levels.get(depth);
   }
@@ -315,7 +315,7 @@ final class RoutingLayer implements AttentionLayer {
     long position = batch.firstPosition(sequence);
     int left = rows.length;
     for (int depth = 0; left > 0; depth++) {
-      HyperGroups groups = null;
+      KeyGroups groups = null;
       for (int i = 0; i < rows.length; i++) {
         int at = (batch.firstRow(sequence) + Math.max(0, rows[i])) * shape.queryHeads() + queryHead;
         if (rows[i] < 0 || count[at] != depth) {

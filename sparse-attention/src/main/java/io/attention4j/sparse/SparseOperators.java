@@ -24,9 +24,19 @@ public final class SparseOperators implements OperatorProvider {
           Map.entry(BigBird.ID, SparseOperators::bigBird),
           Map.entry(BlockTopK.ID, SparseOperators::blockTopK),
           Map.entry(PrFlash.ID, SparseOperators::prFlash),
-          Map.entry(HyperAttention.ID, o -> new HyperAttention(HyperAttention.Options.of(o))),
+          Map.entry(Combiner.ID, SparseOperators::combiner),
+          Map.entry(Lsg.ID, SparseOperators::lsg),
+          Map.entry(Nystrom.ID, SparseOperators::nystrom),
           Map.entry(
-              RoutingAttention.ID, o -> new RoutingAttention(RoutingAttention.Options.of(o))));
+              AutoAttention.ID, option -> new AutoAttention(AutoAttention.Options.of(option))),
+          Map.entry(
+              HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option))),
+          Map.entry(
+              RoutingAttention.ID,
+              option -> new RoutingAttention(RoutingAttention.Options.of(option))),
+          Map.entry(
+              LandmarkAttention.ID,
+              option -> new LandmarkAttention(LandmarkAttention.Options.of(option))));
 
   /** For ServiceLoader. */
   public SparseOperators() {}
@@ -71,6 +81,22 @@ public final class SparseOperators implements OperatorProvider {
   private static AttentionOperator prFlash(OptionSpec option) {
     PrFlash.Options options = PrFlash.Options.of(option);
     return new BlockSparseOperator(PrFlash.ID, BOTH, shape -> new PrFlash(options, shape));
+  }
+
+  private static AttentionOperator combiner(OptionSpec option) {
+    Combiner.Options options = Combiner.Options.of(option);
+    return new RegionOperator(Combiner.ID, BOTH, shape -> Combiner.method(options, shape));
+  }
+
+  private static AttentionOperator lsg(OptionSpec option) {
+    Lsg.Options options = Lsg.Options.of(option);
+    return new RegionOperator(Lsg.ID, BOTH, shape -> new Lsg(options, shape));
+  }
+
+  private static AttentionOperator nystrom(OptionSpec option) {
+    Nystrom.Options options = Nystrom.Options.of(option);
+    return new RegionOperator(
+        Nystrom.ID, Set.of(Needs.Direction.BIDIRECTIONAL), shape -> new Nystrom(options, shape));
   }
 
   private static boolean bidirectional(LayerShape shape) {

@@ -9,7 +9,7 @@ import java.util.Arrays;
 final class TopTokens {
   private final int most;
   private int[] tokens = new int[8];
-  private float[] scores = new float[8];
+  private double[] scores = new double[8];
   private int size;
 
   /** Keeps at most so many tokens. */
@@ -36,7 +36,7 @@ final class TopTokens {
   }
 
   /** Takes in a token later than all before. */
-  void add(int token, float score) {
+  void add(int token, double score) {
     if (size < most) {
       if (size == tokens.length) {
         int capacity = (int) Math.min(most, 2L * size);
@@ -50,7 +50,7 @@ final class TopTokens {
     }
   }
 
-  private void rise(int at, int token, float score) {
+  private void rise(int at, int token, double score) {
     int child = at;
     while (child > 0) {
       int parent = (child - 1) / 2;
@@ -63,7 +63,7 @@ final class TopTokens {
     set(child, token, score);
   }
 
-  private void sink(int token, float score) {
+  private void sink(int token, double score) {
     int parent = 0;
     for (int child = 1; child < size; child = 2 * parent + 1) {
       if (child + 1 < size
@@ -79,12 +79,12 @@ final class TopTokens {
     set(parent, token, score);
   }
 
-  private void set(int at, int token, float score) {
+  private void set(int at, int token, double score) {
     tokens[at] = token;
     scores[at] = score;
   }
 
-  private static boolean isWorse(float score, int token, float otherScore, int otherToken) {
+  private static boolean isWorse(double score, int token, double otherScore, int otherToken) {
     return score < otherScore || score == otherScore && token > otherToken;
   }
 

@@ -18,6 +18,8 @@ import java.nio.channels.Channels;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -25,6 +27,13 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What holds for every operator of this module, on the reference and on the vector kernels. */
 class SparseOperatorsTest {
+  /** Held, so that it stays quiet about what auto picks. */
+  private static final Logger AUTO = Logger.getLogger("io.attention4j.sparse.auto");
+
+  static {
+    AUTO.setLevel(Level.WARNING);
+  }
+
   /** Over two key blocks of the masked patterns, and no multiple of any block. */
   private static final int TOKENS = 299;
 
@@ -50,6 +59,14 @@ class SparseOperatorsTest {
           "prflash:block=24;budget=2;sink=false;seed=5",
           "prflash:block=8;budget=6;schedule=nearest;alpha=0.1",
           "prflash:block=8;budget=6;unbiased=true",
+          "lsg:block=8;sparse=3;factor=4",
+          "lsg:block=8;sparse=3;factor=4;type=stride;globals=0",
+          "lsg:block=8;sparse=3;factor=4;type=pool;globals=6",
+          "lsg:block=16;type=none",
+          "combiner:type=fixed;segment=16",
+          "combiner:type=logsparse",
+          "combiner:type=axial;segment=16",
+          "combiner:type=rowmajor;segment=16",
           "hyper:block=16;samples=8;min=16",
           "hyper:block=16;samples=8;min=16;sampling=values",
           "hyper:block=0;samples=8;min=16",
@@ -57,7 +74,11 @@ class SparseOperatorsTest {
           "routing:clusters=4;tokens=40",
           "routing:clusters=4;tokens=40;norm=layer;queries=nearest",
           "routing:clusters=4;tokens=90;strict=true",
-          "routing:clusters=3;tokens=60;strict=true;queries=nearest;local=1;block=16");
+          "routing:clusters=3;tokens=60;strict=true;queries=nearest;local=1;block=16",
+          "landmark:block=8;k=2",
+          "landmark:block=8;k=3;retrieval=heads",
+          "landmark:block=12;k=2;retrieval=chunk",
+          "landmark:block=40;k=100");
 
   /** Settings that leave nothing out. */
   private static final List<String> DENSE =
@@ -81,6 +102,17 @@ class SparseOperatorsTest {
           "prflash:block=8;budget=38;unbiased=true",
           "prflash:block=299;budget=1;sink=false",
           "prflash:block=16;budget=1073741824;schedule=nearest",
+          "lsg:block=299;sparse=0;globals=0;factor=1",
+          "lsg:block=8;sparse=296;factor=1;type=pool",
+          "lsg:block=8;sparse=296;factor=1;type=stride",
+          "lsg:block=8;sparse=296;factor=8;type=norm",
+          "auto:error=0;min=1",
+          "auto:error=0;min=8;candidates=hyper+bigbird+longformer+window",
+          "combiner:type=fixed;segment=299",
+          "combiner:type=fixed;segment=1",
+          "combiner:type=axial;segment=1",
+          "combiner:type=axial;segment=299",
+          "combiner:type=rowmajor;segment=1073741824",
           "hyper:min=299",
           "hyper:min=8;block=299;samples=0",
           "hyper:min=8;block=16;samples=299",
@@ -89,7 +121,9 @@ class SparseOperatorsTest {
           "routing:clusters=1;tokens=299;eps=0",
           "routing:clusters=5;tokens=1073741824;eps=0;strict=true",
           "routing:clusters=3;tokens=299;queries=nearest;eps=0",
-          "routing:clusters=2;tokens=299;local=3;block=299;eps=0");
+          "routing:clusters=2;tokens=299;local=3;block=299;eps=0",
+          "landmark:block=300;k=0",
+          "landmark:block=1073741824;stingy=true");
 
   private static List<Arguments> onAllKernels(List<String> options) {
     List<Arguments> all = new ArrayList<>();
@@ -109,23 +143,17 @@ class SparseOperatorsTest {
   }
 
   private static boolean isRowwise(String option) {
+    boolean choosesTogether =
+        option.startsWith(BlockTopK.ID)
+            || option.startsWith(RoutingAttention.ID)
+            || option.contains("retrieval=chunk");
     return !option.startsWith(HyperAttention.ID)
-        && (!option.startsWith(BlockTopK.ID) && !readsAhead(option)
-            || option.contains("strict=true"));
+        && (!choosesTogether || option.contains("strict=true"));
   }
 
   /** Those whose choice reads later keys in prefill. */
   private static boolean readsAhead(String option) {
     return option.startsWith(RoutingAttention.ID) && !option.contains("strict=true");
-  }
-
-  /** Those that take a layer with a window. */
-  static List<Arguments> windowed() {
-    return onAllKernels(
-        SPARSE.stream()
-            .filter(SparseOperatorsTest::isRowwise)
-            .filter(option -> !option.startsWith(RoutingAttention.ID))
-            .toList());
   }
 
   /** Those whose choice reads no later key. */
@@ -168,6 +196,11 @@ class SparseOperatorsTest {
               kernels,
               "prflash:block=8;budget=3;schedule=nearest",
               (row, key) -> key <= row && (row / 8 - key / 8 < 3 || key < 8)));
+      all.add(
+          pattern(
+              kernels,
+              "lsg:block=8;type=none;globals=3",
+              (row, key) -> key <= row && (row / 8 - key / 8 < 2 || key < 3)));
       all.add(
           pattern(
               kernels,
@@ -322,6 +355,15 @@ class SparseOperatorsTest {
   private static float[] rows(float[] outputs, int from, int count) {
     int width = OperatorRun.QUERY_HEADS * OperatorRun.HEAD_DIM;
     return Arrays.copyOfRange(outputs, from * width, (from + count) * width);
+  }
+
+  /** Those that take a layer with a window. */
+  static List<Arguments> windowed() {
+    return onAllKernels(
+        SPARSE.stream()
+            .filter(SparseOperatorsTest::isRowwise)
+            .filter(option -> !option.matches("(combiner|lsg|routing|landmark):.*"))
+            .toList());
   }
 
   @ParameterizedTest
