@@ -12,6 +12,7 @@ module io.attention4j.llm {
   exports io.attention4j.llm.format;
   exports io.attention4j.llm.gguf;
   exports io.attention4j.llm.safetensors;
+  exports io.attention4j.llm.pickle;
   exports io.attention4j.llm.sampling;
   exports io.attention4j.llm.tokenizer;
 

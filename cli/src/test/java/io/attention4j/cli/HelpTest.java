@@ -19,6 +19,7 @@ class HelpTest {
           "perplexity", "--text x",
           "inspect", "x",
           "quantize", "x y F16",
+          "convert", "x y",
           "conformance", "--onnx x");
 
   private static Stream<String> commands() {
@@ -36,6 +37,7 @@ class HelpTest {
             "inspect",
             "tokenize",
             "quantize",
+            "convert",
             "doctor",
             "conformance"),
         Main.commandLine().getSubcommands().keySet());
