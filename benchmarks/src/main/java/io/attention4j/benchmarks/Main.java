@@ -9,8 +9,8 @@ import java.util.Arrays;
 import picocli.CommandLine;
 
 /**
- * {@code attention} and {@code decode} print tables of ratios, {@code mqar} one of recall; every
- * other first argument goes to JMH, which runs the benchmarks of this module.
+ * {@code attention}, {@code decode} and {@code sparse} print tables of ratios, {@code mqar} one of
+ * recall; every other first argument goes to JMH, which runs the benchmarks of this module.
  */
 public final class Main {
   private Main() {}
@@ -26,6 +26,7 @@ public final class Main {
           case "attention" -> new AttentionCommand();
           case "decode" -> new DecodeCommand();
           case "mqar" -> new MqarCommand();
+          case "sparse" -> new SparseCommand();
           default -> null;
         };
     if (command == null) {

@@ -82,6 +82,7 @@ final class ChatCommand implements Callable<Integer> {
     request.build(); // a bad option shows before the model is loaded
     try (LanguageModel loaded = model.load();
         Session session = loaded.newSession()) {
+      sampling.check(loaded.info());
       ChatTemplate template = template(loaded);
       reset();
       Console console = System.console();

@@ -99,6 +99,7 @@ final class GenerateCommand implements Callable<Integer> {
             .build();
     try (LanguageModel loaded = model.load();
         Session session = loaded.newSession()) {
+      sampling.check(loaded.info());
       Generation generation = start(session, request);
       PrintWriter out = spec.commandLine().getOut();
       GenerationResult result =

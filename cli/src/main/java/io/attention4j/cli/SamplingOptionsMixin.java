@@ -1,5 +1,6 @@
 package io.attention4j.cli;
 
+import io.attention4j.llm.ModelInfo;
 import io.attention4j.llm.sampling.SamplingOptions;
 import java.util.Map;
 import picocli.CommandLine.Option;
@@ -110,5 +111,29 @@ final class SamplingOptionsMixin {
       builder.logitBias(logitBias);
     }
     return builder.seed(seed == null ? defaultSeed : seed).build();
+  }
+
+  /**
+   * Checks what only a loaded model can tell.
+   *
+   * @throws IllegalArgumentException if the logit bias names a token that the model has not
+   */
+  void check(ModelInfo model) {
+    if (logitBias == null) {
+      return;
+    }
+    int vocabulary = model.config().sizes().vocabulary();
+    for (int token : logitBias.keySet()) {
+      if (token >= vocabulary) {
+        throw new IllegalArgumentException(
+            "--logit-bias names token "
+                + token
+                + "; the tokens of "
+                + model.name()
+                + " are 0 to "
+                + (vocabulary - 1)
+                + " (see tokenize)");
+      }
+    }
   }
 }

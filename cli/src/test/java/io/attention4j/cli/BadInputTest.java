@@ -104,7 +104,8 @@ class BadInputTest {
             List.of("--temperature", "-1"),
             List.of("--temperature", "NaN"),
             List.of("--top-p", "2"),
-            List.of("--logit-bias", "x"))) {
+            List.of("--logit-bias", "x"),
+            List.of("--logit-bias", "100000=1"))) {
       Run run = Run.of("generate", "-p", "x", option.get(0), option.get(1));
       assertEquals(2, run.status(), option + ": " + run.err());
       assertEquals(1, run.err().lines().count(), run.err());

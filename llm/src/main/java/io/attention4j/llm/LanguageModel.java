@@ -183,6 +183,15 @@ public final class LanguageModel implements AutoCloseable {
               + " positions that this model has learned; ask for at most "
               + trained);
     }
+    if (options.contextTokens() > trained) {
+      System.getLogger(LanguageModel.class.getName())
+          .log(
+              System.Logger.Level.WARNING,
+              "the context of {0} tokens exceeds the {1} that this model was trained for; text"
+                  + " beyond them is likely to be poor",
+              String.valueOf(options.contextTokens()),
+              String.valueOf(trained));
+    }
     return options.contextTokens();
   }
 

@@ -17,7 +17,7 @@ import io.attention4j.engine.tensor.Tensor;
 import java.util.BitSet;
 
 /** A layer of {@link BlockSparseOperator}. */
-final class BlockSparseLayer implements AttentionLayer {
+final class BlockSparseLayer implements AttentionLayer, SelectionClock {
   private final LayerShape shape;
   private final KvCache.Factory caches;
   private final BlockSelector selector;
@@ -26,11 +26,12 @@ final class BlockSparseLayer implements AttentionLayer {
   private final AttentionPlan plan;
   private final PagedKv pages;
   private final AttentionBatch parts = new AttentionBatch();
-  private final BlockMaskBuffer blocks;
+  private final ChosenBlocks blocks;
   private final QueryBlock query;
   private final BitSet chosen = new BitSet();
   private AttentionInputs inputs;
   private AttentionOutputs outputs;
+  private long selectionNanos;
 
   BlockSparseLayer(
       LayerShape shape,
@@ -46,7 +47,10 @@ final class BlockSparseLayer implements AttentionLayer {
     this.rope = rope;
     this.plan = plan;
     pages = new PagedKv(shape.kvHeads());
-    blocks = new BlockMaskBuffer(selector);
+    blocks =
+        selector.weighsBlocks()
+            ? new WeightedBlocks(selector, shape.queryHeads(), shape.kvHeads())
+            : new BlockMaskBuffer(selector);
     query =
         new QueryBlock(
             shape.queryHeads(),
@@ -58,9 +62,9 @@ final class BlockSparseLayer implements AttentionLayer {
 
   @Override
   public LayerState newState() {
-    KeyMeans means =
+    BlockMeans means =
         selector.readsKeyMeans()
-            ? new KeyMeans(selector.keyBlock(), shape.kvHeads(), shape.headDim())
+            ? new BlockMeans(selector.keyBlock(), shape.kvHeads(), shape.headDim())
             : null;
     return new SparseState(caches.create(shape), means);
   }
@@ -84,8 +88,10 @@ final class BlockSparseLayer implements AttentionLayer {
       rope.run(shape.rope(), in.q(), rows, in.rope().cos(), in.rope().sin());
     }
     append(states, in);
+    long start = System.nanoTime();
     cut(states, in.batch());
-    Selection.Blocks selection = select(states, in);
+    Selection selection = select(states, in);
+    selectionNanos += System.nanoTime() - start;
     // The decoder reuses its tensors, so these are made once, not once per token.
     if (inputs == null || inputs.q() != in.q() || inputs.selection() != selection) {
       inputs = new AttentionInputs(in.q(), pages, selection);
@@ -140,7 +146,7 @@ final class BlockSparseLayer implements AttentionLayer {
     parts.documents(part, batch.documents(sequence));
   }
 
-  private Selection.Blocks select(LayerState[] states, LayerInputs in) {
+  private Selection select(LayerState[] states, LayerInputs in) {
     int heads =
         switch (selector.headAxis()) {
           case QUERY_HEAD -> shape.queryHeads();
@@ -152,7 +158,7 @@ final class BlockSparseLayer implements AttentionLayer {
     for (int s = 0; s < in.batch().sequences(); s++) {
       SparseState state = (SparseState) states[s];
       for (int count = partsOf(in.batch(), s); count > 0; count--, part++) {
-        KeyMeans means = (KeyMeans) state.memory();
+        BlockMeans means = (BlockMeans) state.memory();
         if (means != null) {
           means.update(pages, part, state.length());
         }
@@ -171,7 +177,7 @@ final class BlockSparseLayer implements AttentionLayer {
     for (int row = 0; row < rows; row += selector.queryBlock()) {
       int count = Math.min(selector.queryBlock(), rows - row);
       long position = parts.firstPosition(part) + row;
-      query.rows(head, parts.firstRow(part) + row, count, position);
+      query.rows(head, parts.firstRow(part) + row, row, count, position);
       chosen.clear();
       selector.select(query, chosen);
       addChosen(position, position + count - 1);
@@ -185,10 +191,15 @@ final class BlockSparseLayer implements AttentionLayer {
       long lastKey = firstKey + selector.keyBlock() - 1;
       Coverage coverage = Coverage.of(spec.mask(), firstRow, lastRow, firstKey, lastKey);
       if (coverage != Coverage.NONE) {
-        blocks.add(b, coverage == Coverage.ALL);
+        blocks.add(query, b, coverage == Coverage.ALL);
       }
     }
-    blocks.endRow();
+    blocks.endRow(query);
+  }
+
+  @Override
+  public long selectionNanos() {
+    return selectionNanos;
   }
 
   @Override

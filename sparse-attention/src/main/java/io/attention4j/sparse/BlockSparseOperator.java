@@ -12,6 +12,7 @@ import io.attention4j.engine.operator.Needs;
 import io.attention4j.engine.operator.OperatorContext;
 import io.attention4j.engine.spi.AttentionKernel;
 import io.attention4j.engine.spi.RopeKernel;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
@@ -59,6 +60,8 @@ public final class BlockSparseOperator implements AttentionOperator {
         selector.mask() instanceof Mask.All
             ? shape.mask()
             : new Mask.AllOf(List.of(shape.mask(), selector.mask()));
+    List<ScoreModifier> modifiers = new ArrayList<>(shape.modifiers());
+    modifiers.addAll(selector.modifiers());
     AttentionSpec spec =
         new AttentionSpec(
             shape.queryHeads(),
@@ -68,11 +71,13 @@ public final class BlockSparseOperator implements AttentionOperator {
             shape.scale(),
             new Normalizer.Softmax(),
             mask,
-            shape.modifiers(),
+            modifiers,
             shape.sinks(),
             context.caches().keyFormat(),
             context.caches().valueFormat(),
-            AttentionSpec.SelectionKind.BLOCKS);
+            selector.weighsBlocks()
+                ? AttentionSpec.SelectionKind.GATHERED
+                : AttentionSpec.SelectionKind.BLOCKS);
     RopeKernel rope =
         shape.rope() == null ? null : context.kernels().select(RopeKernel.class, shape.rope());
     return new BlockSparseLayer(
@@ -91,7 +96,7 @@ public final class BlockSparseOperator implements AttentionOperator {
               + id
               + "' is causal but layer "
               + shape.layer()
-              + " is bidirectional; use longformer or bigbird");
+              + " is bidirectional; use longformer, bigbird, lsg or nystrom");
     }
     // Query blocks are cut at multiples of the block size, which renumbers a step's rows.
     boolean byRow =

@@ -16,6 +16,7 @@ public final class QueryBlock {
   private long keys;
   private int head;
   private int firstRow;
+  private int rowInSequence;
   private int rows;
   private long firstPosition;
 
@@ -33,9 +34,10 @@ public final class QueryBlock {
     keys = keyCount;
   }
 
-  void rows(int atHead, int row, int count, long position) {
+  void rows(int atHead, int row, int inSequence, int count, long position) {
     head = atHead;
     firstRow = row;
+    rowInSequence = inSequence;
     rows = count;
     firstPosition = position;
   }
@@ -53,6 +55,16 @@ public final class QueryBlock {
   /** Position of the first row. */
   public long firstPosition() {
     return firstPosition;
+  }
+
+  /** First row, counted inside the sequence that kernels see. */
+  int rowInSequence() {
+    return rowInSequence;
+  }
+
+  /** Keys of the sequence so far. */
+  public long keys() {
+    return keys;
   }
 
   /** Rows, 1 to queryBlock. */

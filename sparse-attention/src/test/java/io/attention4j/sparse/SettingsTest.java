@@ -30,10 +30,30 @@ class SettingsTest {
         "bigbird:seed=-1|seed=-1 is outside 0..1073741824; write seed=0 or more",
         "block-topk:block=0|block=0 is outside 1..1073741824; write block=1 or more",
         "block-topk:k=-1|k=-1 is outside 0..1073741824; write k=0 or more",
-        "hyper:block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "hyper:block=-1|block=-1 is outside 0..1073741824; write block=0 or more",
+        "hyper:block=0;samples=0|read nothing of a square; write block=1",
+        "hyper:sampling=keys|sampling=keys is none of [uniform, values]",
         "hyper:samples=-1|samples=-1 is outside 0..1073741824; write samples=0 or more",
         "hyper:projections=15|projections=15 is outside 1..14; write projections=14 or less",
         "hyper:min=0|min=0 is outside 1..1073741824; write min=1 or more",
+        "prflash:block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "prflash:budget=0|budget=0 is outside 1..1073741824; write budget=1 or more",
+        "prflash:alpha=-1|alpha=-1.0 is outside 0..1000; write alpha=0 or more",
+        "prflash:alpha=1e9|alpha=1.0E9 is outside 0..1000; write alpha=1000 or less",
+        "prflash:schedule=often|schedule=often is none of [sampled, nearest]",
+        "prflash:schedule=nearest;unbiased=true|write schedule=sampled",
+        "combiner:segment=0|segment=0 is outside 1..1073741824; write segment=1 or more",
+        "combiner:type=square|type=square is none of [fixed, logsparse, axial, rowmajor]",
+        "combiner:type=logsparse;segment=8|segment=8 has no meaning with type=logsparse",
+        "nystrom:landmarks=0|landmarks=0 is outside 1..1073741824; write landmarks=1 or more",
+        "nystrom:iterations=101|iterations=101 is outside 1..100; write iterations=100 or less",
+        "lsg:block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "lsg:block=6;factor=4|factor=4 must divide block=6; write for example factor=1 or block=8",
+        "lsg:sparse=-1|sparse=-1 is outside 0..1073741824; write sparse=0 or more",
+        "lsg:globals=-1|globals=-1 is outside 0..1073741824; write globals=0 or more",
+        "auto:error=-1|error=-1.0 is outside 0..1000; write error=0 or more",
+        "auto:candidates=combiner|has 'combiner', which is none of [sink-window",
+        "auto:min=0|min=0 is outside 1..1073741824; write min=1 or more",
         "block-topk:strict=yes|strict=yes must be true or false",
       })
   void aBadSettingIsRefused(String option, String sentence) {
@@ -61,6 +81,6 @@ class SettingsTest {
         assertThrows(
             IllegalArgumentException.class,
             () -> new OperatorRun("reference", "window", new Mask.All(), "paged+f32").close());
-    assertTrue(e.getMessage().contains("use longformer or bigbird"), e.getMessage());
+    assertTrue(e.getMessage().contains("use longformer, bigbird, lsg or nystrom"), e.getMessage());
   }
 }

@@ -18,6 +18,8 @@ import java.nio.channels.Channels;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -25,13 +27,20 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What holds for every operator of this module, on the reference and on the vector kernels. */
 class SparseOperatorsTest {
+  /** Held, so that it stays quiet about what auto picks. */
+  private static final Logger AUTO = Logger.getLogger("io.attention4j.sparse.auto");
+
+  static {
+    AUTO.setLevel(Level.WARNING);
+  }
+
   /** Over two key blocks of the masked patterns, and no multiple of any block. */
   private static final int TOKENS = 299;
 
   /** Outputs are means of values below 2 in f32; sums run in another order than the reference's. */
   private static final float TOLERANCE = 4e-6f;
 
-  private static final List<String> KERNELS = List.of("reference", "cpu.simd");
+  private static final List<String> KERNELS = List.of("reference", "cpu.scalar", "cpu.simd");
 
   /** Every operator with settings that leave keys out. */
   private static final List<String> SPARSE =
@@ -46,7 +55,21 @@ class SparseOperatorsTest {
           "block-topk:block=8;k=2",
           "block-topk:block=24;k=3",
           "block-topk:block=8;k=3;strict=true",
+          "prflash:block=8;budget=6",
+          "prflash:block=24;budget=2;sink=false;seed=5",
+          "prflash:block=8;budget=6;schedule=nearest;alpha=0.1",
+          "prflash:block=8;budget=6;unbiased=true",
+          "lsg:block=8;sparse=3;factor=4",
+          "lsg:block=8;sparse=3;factor=4;type=stride;globals=0",
+          "lsg:block=8;sparse=3;factor=4;type=pool;globals=6",
+          "lsg:block=16;type=none",
+          "combiner:type=fixed;segment=16",
+          "combiner:type=logsparse",
+          "combiner:type=axial;segment=16",
+          "combiner:type=rowmajor;segment=16",
           "hyper:block=16;samples=8;min=16",
+          "hyper:block=16;samples=8;min=16;sampling=values",
+          "hyper:block=0;samples=8;min=16",
           "hyper:block=7;samples=0;min=20;projections=3;seed=4");
 
   /** Settings that leave nothing out. */
@@ -67,9 +90,25 @@ class SparseOperatorsTest {
           "block-topk:block=299;k=0",
           "block-topk:block=8;k=36",
           "block-topk:block=8;k=1073741824;strict=true",
+          "prflash:block=8;budget=38",
+          "prflash:block=8;budget=38;unbiased=true",
+          "prflash:block=299;budget=1;sink=false",
+          "prflash:block=16;budget=1073741824;schedule=nearest",
+          "lsg:block=299;sparse=0;globals=0;factor=1",
+          "lsg:block=8;sparse=296;factor=1;type=pool",
+          "lsg:block=8;sparse=296;factor=1;type=stride",
+          "lsg:block=8;sparse=296;factor=8;type=norm",
+          "auto:error=0;min=1",
+          "auto:error=0;min=8;candidates=hyper+bigbird+longformer+window",
+          "combiner:type=fixed;segment=299",
+          "combiner:type=fixed;segment=1",
+          "combiner:type=axial;segment=1",
+          "combiner:type=axial;segment=299",
+          "combiner:type=rowmajor;segment=1073741824",
           "hyper:min=299",
           "hyper:min=8;block=299;samples=0",
           "hyper:min=8;block=16;samples=299",
+          "hyper:min=8;block=0;samples=299;sampling=values",
           "hyper:min=1;block=1;samples=1073741824");
 
   private static List<Arguments> onAllKernels(List<String> options) {
@@ -119,6 +158,21 @@ class SparseOperatorsTest {
               kernels,
               "bigbird:block=8;window=2;global=3;random=0",
               (row, key) -> key <= row && (row / 8 - key / 8 < 2 || key < 24)));
+      all.add(
+          pattern(
+              kernels,
+              "prflash:block=8;budget=1;sink=false",
+              (row, key) -> key <= row && row / 8 == key / 8));
+      all.add(
+          pattern(
+              kernels,
+              "prflash:block=8;budget=3;schedule=nearest",
+              (row, key) -> key <= row && (row / 8 - key / 8 < 3 || key < 8)));
+      all.add(
+          pattern(
+              kernels,
+              "lsg:block=8;type=none;globals=3",
+              (row, key) -> key <= row && (row / 8 - key / 8 < 2 || key < 3)));
       all.add(
           pattern(
               kernels,
@@ -260,8 +314,17 @@ class SparseOperatorsTest {
     return Arrays.copyOfRange(outputs, from * width, (from + count) * width);
   }
 
+  /** Those that take a layer with a window. */
+  static List<Arguments> windowed() {
+    return onAllKernels(
+        SPARSE.stream()
+            .filter(SparseOperatorsTest::isRowwise)
+            .filter(option -> !option.startsWith(Combiner.ID) && !option.startsWith(Lsg.ID))
+            .toList());
+  }
+
   @ParameterizedTest
-  @MethodSource("rowwise")
+  @MethodSource("windowed")
   void theLayersOwnWindowHoldsToo(String kernels, String option) {
     Data data = Data.random(TOKENS, 10);
     try (OperatorRun run =

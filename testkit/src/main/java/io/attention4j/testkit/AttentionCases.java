@@ -63,6 +63,7 @@ public final class AttentionCases {
     add(AttentionCase.of("decode-keys4097", spec(4, 2, 64)).sequence(1, 4097).pages(Pages.of(64)));
     add(AttentionCase.of("decode-keys4097-one-page", spec(4, 2, 64)).sequence(1, 4097));
     add(AttentionCase.of("append-rows5-keys1029", spec(4, 2, 64)).sequence(5, 1029));
+    add(AttentionCase.of("append-rows40-keys8200", spec(2, 1, 40)).sequence(40, 8200));
     add(AttentionCase.of("prefill-rows130-keys260", spec(4, 2, 64)).sequence(130, 260));
     for (int page : new int[] {1, 3, 16, 64}) {
       add(
@@ -491,6 +492,38 @@ public final class AttentionCases {
                 "magnitude-1e4-sigmoid", spec(4, 2, 40).normalizer(new Normalizer.Sigmoid(0)))
             .sequence(9, 67)
             .magnitude(1e4f));
+    Map<String, KvFormat> formats =
+        new TreeMap<>(
+            Map.of(
+                "bf16",
+                KvFormat.BF16,
+                "f16",
+                KvFormat.F16,
+                "f32",
+                KvFormat.F32,
+                "q8",
+                KvFormat.Q8));
+    formats.forEach(
+        (name, format) -> {
+          // Rows of a tile see different keys; what one row must not see, another may.
+          add(
+              AttentionCase.of(
+                      "hidden-infinities-" + name + "-prefill",
+                      spec(2, 1, 72).formats(format, format).mask(new Mask.Window(4, 0)))
+                  .sequence(70, 70)
+                  .nonFinite());
+          add(
+              AttentionCase.of(
+                      "hidden-infinities-" + name + "-decode",
+                      spec(4, 2, 72).formats(format, format).mask(new Mask.Window(4, 0)))
+                  .sequence(2, 71)
+                  .nonFinite());
+        });
+    add(
+        AttentionCase.of(
+                "visible-infinities-f16", spec(4, 2, 64).formats(KvFormat.F16, KvFormat.F16))
+            .sequence(2, 35)
+            .nonFinite());
     add(
         AttentionCase.of("positions-beyond-32-bits", spec(2, 1, 40).mask(new Mask.Window(3, 0)))
             .sequence(3, 9, 1L << 33));

@@ -53,7 +53,8 @@ class MemoryLayersTest {
     int segment = MemoryLayerCases.ATTENTION;
     for (int from = 0; from < tokens; from += segment) {
       Rows s = x.slice(from, Math.min(from + segment, tokens));
-      // All of h before any learning of this segment. Keys in the layer's order: unit norms of small
+      // All of h before any learning of this segment. Keys in the layer's order: unit norms of
+      // small
       // vectors would make 1e-16 of another order of summing 1e-12.
       Rows h = memory.read(s, heads, readTail);
       for (int t = 0; t < s.tokens(); t++) {

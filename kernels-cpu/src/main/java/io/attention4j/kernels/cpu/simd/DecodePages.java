@@ -71,7 +71,7 @@ final class DecodePages {
 
   /** Sums the values of the room's runs. */
   void addValues(int sequence, int kvHead, DecodeRoom room) {
-    Arrays.fill(room.sums, 0, room.quads * 4 * spec.valueDim(), 0);
+    Arrays.fill(room.sums, 0, room.quads * values.sumFloats(), 0);
     GatheredKeys gathered =
         in.selection() instanceof Selection.Gathered(GatheredKeys keys) ? keys : null;
     int key = 0;
@@ -142,7 +142,8 @@ final class DecodePages {
           room.inBlocks[quad],
           room.scores,
           room.scoresAt(quad, key),
-          room.scratch);
+          room.scratch,
+          room.rowFloats);
     }
   }
 
@@ -212,7 +213,8 @@ final class DecodePages {
           room.scores,
           room.scoresAt(quad, key),
           room.sums,
-          quad * 4 * spec.valueDim());
+          quad * values.sumFloats(),
+          room.rowFloats);
     }
   }
 

@@ -48,7 +48,7 @@ final class DecodeRoom {
   /** Scores, then weights, of quad i from {@link #scoresAt}: [keys][4]. */
   final float[] scores;
 
-  /** Sums of quad i at i * 4 * valueDim, in the order of registers, and one float more. */
+  /** Sums of the quads in the order of registers, and one float more. */
   final float[] sums;
 
   /** Maximum of each row over the chunk. */
@@ -59,6 +59,9 @@ final class DecodeRoom {
 
   /** Scratch memory of {@link KeyDots}. */
   final float[] scratch = new float[KeyDots.SCRATCH];
+
+  /** Scratch memory for rows of {@link KeyDots} and {@link ValueSums}. */
+  final float[] rowFloats;
 
   /** Relative positions of a run's keys. */
   final int[] position = new int[TileTable.KEYS];
@@ -92,13 +95,14 @@ final class DecodeRoom {
 
   private int quadKeys;
 
-  DecodeRoom(AttentionSpec spec, KeyDots dots) {
+  DecodeRoom(AttentionSpec spec, KeyDots dots, ValueSums values) {
     headDim = spec.headDim();
     this.dots = dots;
     q = new float[MOST_ROWS * headDim];
     packed = new float[MOST_ROWS / 4 * dots.packedFloats()];
     scores = new float[4 * (MOST_SCORES + MOST_ROWS / 4 * QuadScores.SLACK_KEYS)];
-    sums = new float[MOST_ROWS * spec.valueDim() + 1];
+    sums = new float[MOST_ROWS / 4 * values.sumFloats() + 1];
+    rowFloats = new float[Math.max(dots.rowFloats(), values.rowFloats())];
     gathered =
         spec.selection() == AttentionSpec.SelectionKind.GATHERED
             ? Arena.ofAuto().allocate(gatheredBytes(spec), Tensor.ALIGNMENT_BYTES)
