@@ -312,9 +312,14 @@ class KvCacheTest {
     record Case(String option, String expected) {}
     List<Case> cases =
         List.of(
-            new Case("zip", "bf16, contiguous, f16, f32, paged, q8"),
+            new Case("zip", "bf16, contiguous, f16"),
             new Case("f16+q8", "two codecs"),
             new Case("paged+contiguous", "two layouts"),
+            new Case("window:keep=0.5+sink-window:keep=0.5", "two policies"),
+            new Case("window", "needs a budget"),
+            new Case("window:keep=0.5;sinks=4", "no setting 'sinks'"),
+            new Case("window:keep=1.5", "outside"),
+            new Case("window:tokens=8+contiguous", "use paged"),
             new Case("paged:page=0", "outside 1.."),
             new Case("paged:size=4", "no setting 'size'"),
             new Case("contiguous:page=4", "no setting 'page'"),

@@ -1,6 +1,7 @@
 package io.attention4j.llm;
 
 import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.LayerOptions;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
@@ -147,7 +148,9 @@ public final class LanguageModel implements AutoCloseable {
     String provider = options.kernels().equals(KernelSelector.AUTO) ? null : options.kernels();
     KernelSelector kernels = KernelSelector.open(provider, new DeviceOptions(options.threads()));
     opened.add(kernels);
-    KvCache.Factory caches = CacheFactories.create(options.kvCache(), kernels);
+    KvCache.Factory caches =
+        CacheFactories.create(
+            options.kvCache(), new KvCacheContext(kernels, config.sizes().layers(), files.path()));
     MatmulKernel matmul = kernels.device().kernel(MatmulKernel.class).orElse(null);
     long weights = 0;
     long packed = 0;
