@@ -69,6 +69,7 @@ final class Mamba2Block implements Block {
   private final NormSpec groupNormSpec;
   private final NormKernel groupNorm;
   private final Tensor attendedRows;
+  private final Tensor perGroup;
 
   Mamba2Block(
       Weights weights,
@@ -105,6 +106,7 @@ final class Mamba2Block implements Block {
         new NormSpec(NormSpec.Kind.RMS, heads * headDim / groups, config.norms().epsilon(), 0);
     groupNorm = kernels.select(NormKernel.class, groupNormSpec);
     attendedRows = Activations.flat(a.attended);
+    perGroup = a.attended.reshape(a.attended.extent(0) * groups, groupNormSpec.size());
   }
 
   /** Shapes of a layer's state: past inputs of the convolution, and a matrix per head. */
@@ -191,7 +193,6 @@ final class Mamba2Block implements Block {
       y.set(i, y.get(i) + through * x.get(i));
     }
     silu.run(ActivationKernel.Function.SILU, own.z, a.attended, a.attended, rows * inner);
-    Tensor perGroup = a.attended;
     groupNorm.run(groupNormSpec, perGroup, rows * groups, null, null, perGroup);
     for (long i = 0; i < rows * inner; i++) {
       y.set(i, y.get(i) * weights.groupNorm().get(i % inner));
