@@ -5,6 +5,7 @@ import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.LayerOptions;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.RecurrentState;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.spi.MatmulKernel;
@@ -143,6 +144,7 @@ public final class LanguageModel implements AutoCloseable {
     ModelFiles files = ModelFiles.open(path);
     opened.add(files);
     ModelConfig config = files.architecture().config(files.settings());
+    requireReplaceable(config, options);
     int context = contextTokens(config, options);
     int rows = Math.min(options.maxBatchRows(), context);
     String provider = options.kernels().equals(KernelSelector.AUTO) ? null : options.kernels();
@@ -162,14 +164,26 @@ public final class LanguageModel implements AutoCloseable {
             matmul.ownedBytes(new MatmulSpec(tensor.dtype(), tensor.extent(0), tensor.extent(1)));
       }
     }
-    long kv = 0;
-    for (int layer = 0; layer < config.sizes().layers(); layer++) {
+    long kv = (1L + RecurrentState.MAX_SNAPSHOTS) * Decoder.stateBytes(config);
+    for (int layer = 0; layer < config.sizes().layers() && !config.recurrent(); layer++) {
       long bytes = caches.bytes(Decoder.layerShape(config, layer, context), context);
       kv = bytes > Long.MAX_VALUE - kv ? Long.MAX_VALUE : kv + bytes;
     }
     MemoryEstimate memory =
         new MemoryEstimate(weights, packed, kv, Decoder.scratchBytes(config, rows), context);
     return new Plan(files, config, context, rows, kernels, caches, memory);
+  }
+
+  /** A recurrence is part of the model; there is no attention that another could replace. */
+  private static void requireReplaceable(ModelConfig config, LoadOptions options) {
+    if (config.recurrent() && !options.attention().equals(LoadOptions.DEFAULTS.attention())) {
+      throw new IllegalArgumentException(
+          "attention '"
+              + options.attention()
+              + "' cannot replace the recurrence of "
+              + config.architecture()
+              + "; leave the option out for this model");
+    }
   }
 
   private static int contextTokens(ModelConfig config, LoadOptions options) {

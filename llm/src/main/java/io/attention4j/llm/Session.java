@@ -317,6 +317,29 @@ public final class Session implements AutoCloseable {
   }
 
   /**
+   * Remembers the present tokens, so that {@link #rewind} to them computes nothing again. Only a
+   * recurrent model needs it, and keeps the last {@value
+   * io.attention4j.engine.operator.RecurrentState#MAX_SNAPSHOTS}; every generation takes one before
+   * and one after its prompt.
+   */
+  public void snapshot() {
+    requireOpen();
+    settle();
+    remember();
+  }
+
+  void remember() {
+    model
+        .scheduler()
+        .exclusively(
+            () -> {
+              for (LayerState state : states) {
+                state.snapshot();
+              }
+            });
+  }
+
+  /**
    * Goes back to the first {@code target} tokens. Where a layer cannot, it goes back as far as it
    * must and the tokens are computed again.
    *
