@@ -31,6 +31,8 @@ final class QuantizedRows {
   private static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
 
   private int[] codes = new int[0];
+  private int[] nibbleCodes = new int[0];
+  private int[] nibbleStarts = new int[0];
   private float[] scales = new float[0];
   private int[] codeSums = new int[0];
   private int[] eighthSums = new int[0];
@@ -38,6 +40,21 @@ final class QuantizedRows {
   /** Codes of element k of a row at row * in + k, twice in each int. */
   int[] codes() {
     return codes;
+  }
+
+  /**
+   * Codes for products with unmasked nibbles: of four columns, what nibble i of a 16-bit lane v is
+   * multiplied with is code i, and v >>> 4i still has the nibbles above it. Since v >>> 4i less 16
+   * times v >>> 4(i + 1) is nibble i, and 16-bit sums wrap, (v >>> 4i) * (code i - 16 code (i - 1))
+   * add up to the product of the four nibbles with the four codes.
+   */
+  int[] nibbleCodes() {
+    return nibbleCodes;
+  }
+
+  /** -8 times the sum of the codes of each block, twice in each int; one more follows the last. */
+  int[] nibbleStarts() {
+    return nibbleStarts;
   }
 
   /** Scale of each block. */
@@ -73,8 +90,10 @@ final class QuantizedRows {
   void reserve(int elements) {
     if (codes.length < elements) {
       codes = new int[elements];
+      nibbleCodes = new int[elements];
       scales = new float[elements / BLOCK];
       codeSums = new int[elements / BLOCK];
+      nibbleStarts = new int[elements / BLOCK + 1];
     }
   }
 
@@ -108,6 +127,11 @@ final class QuantizedRows {
       total = total.add(code);
     }
     codeSums[block] = total.reduceLanes(VectorOperators.ADD);
+    nibbleStarts[block] = twice(-8 * codeSums[block]);
+    for (int i = 0; i < BLOCK; i++) {
+      int before = (i & 3) == 0 ? 0 : (short) codes[at + i - 1];
+      nibbleCodes[at + i] = twice((short) codes[at + i] - 16 * before);
+    }
   }
 
   /**

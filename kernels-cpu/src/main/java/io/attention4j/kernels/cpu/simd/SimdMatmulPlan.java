@@ -104,7 +104,7 @@ final class SimdMatmulPlan extends BandedPlan {
     long rows = Math.clamp(DIRECT_BAND_BYTES / rowBytes, 1, 256);
     // Small weights still give several bands.
     long few = Math.clamp(weight.extent(0) / 16, 1, rows);
-    return (int) Math.ceilDiv(few, RowGroups.ROWS) * RowGroups.ROWS;
+    return (int) Math.ceilDiv(few, 2 * RowGroups.ROWS) * 2 * RowGroups.ROWS;
   }
 
   private static int tileBandRows(Tensor weight) {
@@ -121,7 +121,7 @@ final class SimdMatmulPlan extends BandedPlan {
       if (usesEighths) {
         scratch.activations().quantized().sumEighths(rows * inFeatures());
       }
-      scratch.reserve(inFeatures(), 256 + RowGroups.ROWS);
+      scratch.reserve(inFeatures(), 256 + 2 * RowGroups.ROWS);
       forAll(directBands.count());
       return;
     }
@@ -208,12 +208,24 @@ final class SimdMatmulPlan extends BandedPlan {
             memory, at, rowBytes, count, scratch.activations(), r, sums, 0, decoded);
       } else {
         long groupAt = first / RowGroups.ROWS * packed.groupBytes();
-        for (int done = 0; done < count; done += RowGroups.ROWS) {
-          packed.layout().dots(packed.memory(), groupAt, scratch.activations(), r, sums, done);
-          groupAt += packed.groupBytes();
-        }
+        packedDots(packed, groupAt, count, r, sums);
       }
       store(index, r, first, count, sums, 0, 1);
+    }
+  }
+
+  private void packedDots(PackedWeight packed, long at, int count, int xRow, float[] sums) {
+    RowGroups layout = packed.layout();
+    Activations x = scratch.activations();
+    long groupAt = at;
+    int done = 0;
+    for (; done + RowGroups.ROWS < count; done += 2 * RowGroups.ROWS) {
+      long second = groupAt + packed.groupBytes();
+      layout.pairDots(packed.memory(), groupAt, second, x, xRow, sums, done, done + RowGroups.ROWS);
+      groupAt = second + packed.groupBytes();
+    }
+    if (done < count) {
+      layout.dots(packed.memory(), groupAt, x, xRow, sums, done);
     }
   }
 
