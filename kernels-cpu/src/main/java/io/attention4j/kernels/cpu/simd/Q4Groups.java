@@ -38,6 +38,11 @@ final class Q4Groups extends RowGroups {
   }
 
   @Override
+  boolean usesNibbles() {
+    return true;
+  }
+
+  @Override
   long groupBytes(int in) {
     return in / 32L * (CODE_BYTES + VECTOR_BYTES);
   }

@@ -46,7 +46,8 @@ final class QuantizedRows {
    * Codes for products with unmasked nibbles: of four columns, what nibble i of a 16-bit lane v is
    * multiplied with is code i, and v >>> 4i still has the nibbles above it. Since v >>> 4i less 16
    * times v >>> 4(i + 1) is nibble i, and 16-bit sums wrap, (v >>> 4i) * (code i - 16 code (i - 1))
-   * add up to the product of the four nibbles with the four codes.
+   * add up to the product of the four nibbles with the four codes. Filled by {@link
+   * #prepareNibbles}.
    */
   int[] nibbleCodes() {
     return nibbleCodes;
@@ -86,14 +87,29 @@ final class QuantizedRows {
     }
   }
 
+  /** Fills {@link #nibbleCodes} and {@link #nibbleStarts} for the first elements. */
+  void prepareNibbles(int elements) {
+    if (nibbleCodes.length < elements) {
+      nibbleCodes = new int[elements];
+      nibbleStarts = new int[elements / BLOCK + 1];
+    }
+    for (int i = 0; i < elements; i += 4) {
+      nibbleCodes[i] = codes[i];
+      for (int j = i + 1; j < i + 4; j++) {
+        nibbleCodes[j] = twice((short) codes[j] - 16 * (short) codes[j - 1]);
+      }
+    }
+    for (int block = 0; block < elements / BLOCK; block++) {
+      nibbleStarts[block] = twice(-8 * codeSums[block]);
+    }
+  }
+
   /** Makes room for this many elements. */
   void reserve(int elements) {
     if (codes.length < elements) {
       codes = new int[elements];
-      nibbleCodes = new int[elements];
       scales = new float[elements / BLOCK];
       codeSums = new int[elements / BLOCK];
-      nibbleStarts = new int[elements / BLOCK + 1];
     }
   }
 
@@ -127,11 +143,6 @@ final class QuantizedRows {
       total = total.add(code);
     }
     codeSums[block] = total.reduceLanes(VectorOperators.ADD);
-    nibbleStarts[block] = twice(-8 * codeSums[block]);
-    for (int i = 0; i < BLOCK; i++) {
-      int before = (i & 3) == 0 ? 0 : (short) codes[at + i - 1];
-      nibbleCodes[at + i] = twice((short) codes[at + i] - 16 * before);
-    }
   }
 
   /**

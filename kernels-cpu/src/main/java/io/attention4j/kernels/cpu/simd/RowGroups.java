@@ -60,6 +60,11 @@ abstract class RowGroups {
     return false;
   }
 
+  /** Whether {@link QuantizedRows#prepareNibbles} is needed. */
+  boolean usesNibbles() {
+    return false;
+  }
+
   /** Bytes of a group of rows of {@code in} elements. */
   abstract long groupBytes(int in);
 

@@ -56,6 +56,7 @@ final class SimdMatmulPlan extends BandedPlan {
   private final Arena arena = Arena.ofShared();
   private final boolean quantizes;
   private final boolean usesEighths;
+  private final boolean usesNibbles;
   private final boolean usesShorts;
   private final boolean usesFloats;
   private final int directRows;
@@ -74,6 +75,7 @@ final class SimdMatmulPlan extends BandedPlan {
     int most = PACKED_DIRECT_ROWS;
     boolean codes = false;
     boolean eighths = false;
+    boolean nibbles = false;
     int shorts = 0;
     for (int i = 0; i < weights.size(); i++) {
       packedWeights[i] = PackedWeight.of(weights.get(i), arena, workers);
@@ -82,12 +84,14 @@ final class SimdMatmulPlan extends BandedPlan {
       } else {
         codes |= packedWeights[i].layout().quantizes();
         eighths |= packedWeights[i].layout().usesEighths();
+        nibbles |= packedWeights[i].layout().usesNibbles();
       }
       shorts += usesShorts(i) ? 1 : 0;
     }
     directRows = shorts == weights.size() ? SHORT_DIRECT_ROWS : most;
     quantizes = codes;
     usesEighths = eighths;
+    usesNibbles = nibbles;
     usesShorts = shorts > 0;
     usesFloats = shorts < weights.size();
     directBands = Bands.of(weights, i -> directBandRows(weights.get(i)));
@@ -120,6 +124,9 @@ final class SimdMatmulPlan extends BandedPlan {
       scratch.activations().load(x, 0, rows, inFeatures(), quantizes);
       if (usesEighths) {
         scratch.activations().quantized().sumEighths(rows * inFeatures());
+      }
+      if (usesNibbles) {
+        scratch.activations().quantized().prepareNibbles(rows * inFeatures());
       }
       scratch.reserve(inFeatures(), 256 + 2 * RowGroups.ROWS);
       forAll(directBands.count());
