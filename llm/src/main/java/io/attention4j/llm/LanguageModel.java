@@ -65,8 +65,8 @@ public final class LanguageModel implements AutoCloseable {
 
   /**
    * Loads a GGUF file (of a split one any part) or a Hugging Face folder. Weights are mapped, not
-   * read. With kernels "auto" and softmax attention a GPU is tried first; where it refuses the model
-   * or has too little memory, a warning says so and the CPU takes it.
+   * read. With kernels "auto" and softmax attention a GPU is tried first; where it refuses the
+   * model or has too little memory, a warning says so and the CPU takes it.
    *
    * @throws io.attention4j.llm.format.ModelFormatException if the file is bad or its architecture
    *     unknown

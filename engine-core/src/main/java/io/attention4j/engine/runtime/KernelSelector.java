@@ -44,10 +44,10 @@ public final class KernelSelector implements AutoCloseable {
   }
 
   /**
-   * What to hand to {@link #open}, one after the other until one can do the whole work: the provider
-   * with this id (or of {@link #PROPERTY}) alone or, for "auto", each device with memory of its own
-   * that may be chosen here, then {@link #AUTO}. No kernels stand behind those of such a device, and
-   * it may refuse a spec or lack memory.
+   * What to hand to {@link #open}, one after the other until one can do the whole work: the
+   * provider with this id (or of {@link #PROPERTY}) alone or, for "auto", each device with memory
+   * of its own that may be chosen here, then {@link #AUTO}. No kernels stand behind those of such a
+   * device, and it may refuse a spec or lack memory.
    */
   public static List<String> attempts(String id) {
     String wanted = id != null ? id : System.getProperty(PROPERTY, AUTO);

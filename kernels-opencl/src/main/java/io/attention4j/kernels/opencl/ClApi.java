@@ -63,8 +63,7 @@ interface ClApi {
   void argument(cl_kernel kernel, int index, Object value);
 
   /** Enqueues a kernel; {@code done} may be null. */
-  void launch(
-      cl_command_queue queue, cl_kernel kernel, long[] global, long[] local, cl_event done);
+  void launch(cl_command_queue queue, cl_kernel kernel, long[] global, long[] local, cl_event done);
 
   /** Enqueues a copy from host memory, which stays as it is until {@code done}. */
   void write(

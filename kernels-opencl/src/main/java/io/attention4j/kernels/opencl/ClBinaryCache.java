@@ -72,7 +72,8 @@ final class ClBinaryCache {
       ByteBuffer whole = ByteBuffer.allocate(HEADER_BYTES + binary.length);
       whole.putInt(MAGIC).put(sha256().digest(binary)).put(binary);
       Files.write(partial, whole.array());
-      Files.move(partial, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      Files.move(
+          partial, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       LOG.log(System.Logger.Level.DEBUG, "cannot write " + file, e);
       delete(partial);

@@ -112,7 +112,9 @@ final class ClContext implements AutoCloseable {
     }
     if (size > budgetBytes - usedBytes) {
       throw outOfMemory(
-          size, mebibytes(usedBytes) + " of the budget of " + mebibytes(budgetBytes) + " used", null);
+          size,
+          mebibytes(usedBytes) + " of the budget of " + mebibytes(budgetBytes) + " used",
+          null);
     }
     cl_mem memory;
     try {

@@ -77,6 +77,8 @@ record ClSettings(String device, long memoryMebibytes, Path cacheDirectory, bool
    */
   ClBinaryCache cache(ClDevice opened) {
     boolean pocl = opened.version().toLowerCase(Locale.ROOT).contains("pocl");
-    return cacheDirectory == null || pocl && cacheDirectory.equals(userCache()) ? null : new ClBinaryCache(cacheDirectory, opened);
+    return cacheDirectory == null || pocl && cacheDirectory.equals(userCache())
+        ? null
+        : new ClBinaryCache(cacheDirectory, opened);
   }
 }

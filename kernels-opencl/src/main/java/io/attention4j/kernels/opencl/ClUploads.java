@@ -37,8 +37,7 @@ final class ClUploads implements AutoCloseable {
   private final Slot[] slots = new Slot[SLOTS];
   private int next;
 
-  ClUploads(
-      ClContext context, ClApi api, cl_command_queue kernels, cl_command_queue transfers) {
+  ClUploads(ClContext context, ClApi api, cl_command_queue kernels, cl_command_queue transfers) {
     this.context = context;
     this.api = api;
     this.kernels = kernels;

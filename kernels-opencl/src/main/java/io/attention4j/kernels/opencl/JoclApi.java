@@ -174,11 +174,7 @@ final class JoclApi implements ClApi {
     byte[] bytes = new byte[Math.toIntExact(size[0])];
     ClFailure.require(
         CL.clGetProgramInfo(
-            program,
-            CL.CL_PROGRAM_BINARIES,
-            Sizeof.POINTER,
-            Pointer.to(Pointer.to(bytes)),
-            null),
+            program, CL.CL_PROGRAM_BINARIES, Sizeof.POINTER, Pointer.to(Pointer.to(bytes)), null),
         "clGetProgramInfo");
     return bytes;
   }
@@ -205,8 +201,7 @@ final class JoclApi implements ClApi {
   public void argument(cl_kernel kernel, int index, Object value) {
     int status =
         switch (value) {
-          case cl_mem buffer ->
-              CL.clSetKernelArg(kernel, index, Sizeof.cl_mem, Pointer.to(buffer));
+          case cl_mem buffer -> CL.clSetKernelArg(kernel, index, Sizeof.cl_mem, Pointer.to(buffer));
           case Integer number ->
               CL.clSetKernelArg(kernel, index, Integer.BYTES, Pointer.to(new int[] {number}));
           case Long number ->
@@ -222,8 +217,7 @@ final class JoclApi implements ClApi {
   public void launch(
       cl_command_queue queue, cl_kernel kernel, long[] global, long[] local, cl_event done) {
     ClFailure.require(
-        CL.clEnqueueNDRangeKernel(
-            queue, kernel, global.length, null, global, local, 0, null, done),
+        CL.clEnqueueNDRangeKernel(queue, kernel, global.length, null, global, local, 0, null, done),
         "clEnqueueNDRangeKernel");
   }
 
@@ -237,8 +231,7 @@ final class JoclApi implements ClApi {
       Pointer source,
       cl_event done) {
     ClFailure.require(
-        CL.clEnqueueWriteBuffer(
-            queue, target, blocking, offset, bytes, source, 0, null, done),
+        CL.clEnqueueWriteBuffer(queue, target, blocking, offset, bytes, source, 0, null, done),
         "clEnqueueWriteBuffer");
   }
 

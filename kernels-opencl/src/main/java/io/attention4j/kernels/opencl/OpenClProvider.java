@@ -6,14 +6,14 @@ import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.spi.KernelProvider;
 
 /**
- * The provider {@code opencl}. The automatic choice takes it before the CPU where it finds a GPU;
- * a CPU that speaks OpenCL is used only when it is asked for by name.
+ * The provider {@code opencl}. The automatic choice takes it before the CPU where it finds a GPU; a
+ * CPU that speaks OpenCL is used only when it is asked for by name.
  *
  * <p>The device is the one that the system property {@code attention4j.opencl.device} or the
  * environment variable {@code ATTENTION4J_OPENCL_DEVICE} names by kind ("gpu"), part of its name or
  * number; else the first GPU, else the first accelerator, else a CPU. {@code
- * attention4j.opencl.memoryMiB} limits its memory, {@code attention4j.opencl.cache} names the folder
- * of compiled kernels, and {@code attention4j.opencl.profile=true} times every kernel.
+ * attention4j.opencl.memoryMiB} limits its memory, {@code attention4j.opencl.cache} names the
+ * folder of compiled kernels, and {@code attention4j.opencl.profile=true} times every kernel.
  */
 public final class OpenClProvider implements KernelProvider {
   /** Id of this provider. */

@@ -51,9 +51,7 @@ record PackedWeights(int scaleAt, int codeBytes) {
         }
         context.write(codes.asSlice(0, count * codeBytes), target, first * codeBytes);
         context.write(
-            scales.asSlice(0, count * SCALE_BYTES),
-            target,
-            scalesAt(blocks) + first * SCALE_BYTES);
+            scales.asSlice(0, count * SCALE_BYTES), target, scalesAt(blocks) + first * SCALE_BYTES);
       }
     }
   }

@@ -65,8 +65,7 @@ class FaultsTest {
   @Test
   void aDeviceThatIsTooOldIsNamed() {
     FakeCl.Offer old = new FakeCl.Offer("Old", CL.CL_DEVICE_TYPE_GPU, "OpenCL 1.1 old", 48 << 10);
-    FakeCl.Offer small =
-        new FakeCl.Offer("Small", CL.CL_DEVICE_TYPE_GPU, "OpenCL 3.0 small", 4096);
+    FakeCl.Offer small = new FakeCl.Offer("Small", CL.CL_DEVICE_TYPE_GPU, "OpenCL 3.0 small", 4096);
     OpenClProvider weak = new OpenClProvider(new FakeCl(old, small));
     Availability.Unavailable no =
         assertInstanceOf(Availability.Unavailable.class, weak.availability());

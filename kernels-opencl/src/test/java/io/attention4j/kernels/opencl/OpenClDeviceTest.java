@@ -63,8 +63,7 @@ class OpenClDeviceTest {
   }
 
   @Test
-  void compiledKernelsAreKeptOnDisk(@TempDir Path directory)
-      throws IOException, ClDevice.NotFound {
+  void compiledKernelsAreKeptOnDisk(@TempDir Path directory) throws IOException, ClDevice.NotFound {
     ClSettings settings = new ClSettings(ClSettings.read().device(), 0, directory, false);
     assertEquals(List.of(1, 0), buildsAndLoads(settings), "a cold cache");
     assertEquals(List.of(0, 1), buildsAndLoads(settings), "a warm cache");
@@ -198,8 +197,7 @@ class OpenClDeviceTest {
   @Test
   void aFailedBuildGivesLogOptionsAndDevice() {
     try (OpenClDevice device = open()) {
-      ClProgramCache.Source source =
-          ClProgramCache.Source.of("rows", "-Dkernel=no -DITEM_COUNT=3");
+      ClProgramCache.Source source = ClProgramCache.Source.of("rows", "-Dkernel=no -DITEM_COUNT=3");
       IllegalStateException e =
           assertThrows(
               IllegalStateException.class,

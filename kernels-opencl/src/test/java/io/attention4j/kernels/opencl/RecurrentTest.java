@@ -84,7 +84,8 @@ class RecurrentTest {
     float[] out = new float[ROWS * spec.queryHeads() * spec.valueDim()];
     try (Device.TensorArena arena = device.newArena()) {
       LinearScanKernel kernel = device.kernel(LinearScanKernel.class).orElseThrow();
-      Tensor states = upload(device, arena, state, spec.stateHeads(), spec.keyDim(), spec.valueDim());
+      Tensor states =
+          upload(device, arena, state, spec.stateHeads(), spec.keyDim(), spec.valueDim());
       int from = 0;
       for (int rows : pieces) {
         int most = Math.max(1, rows);
@@ -175,7 +176,13 @@ class RecurrentTest {
   }
 
   private static Tensor rows(
-      Device device, Device.TensorArena arena, float[] all, int from, int rows, int heads, int dim) {
+      Device device,
+      Device.TensorArena arena,
+      float[] all,
+      int from,
+      int rows,
+      int heads,
+      int dim) {
     float[] part = new float[rows * heads * dim];
     int first = from * heads * dim;
     System.arraycopy(all, first, part, 0, Math.min(part.length, all.length - first));
