@@ -1,9 +1,13 @@
 package io.attention4j.kernels.opencl;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import org.jocl.CL;
 import org.jocl.cl_device_id;
 import org.jocl.cl_platform_id;
@@ -58,6 +62,23 @@ record ClDevice(
 
     NotFound(String reason, Throwable cause) {
       super(reason, cause);
+    }
+  }
+
+  /**
+   * Whether there may be another driver than PoCL, without loading any: on Linux drivers are listed
+   * in a folder. Loading PoCL for nothing costs a start half a second.
+   */
+  static boolean mayHaveGpu() {
+    Path vendors = Path.of("/etc/OpenCL/vendors");
+    if (System.getenv("OCL_ICD_VENDORS") != null
+        || !System.getProperty("os.name", "").equals("Linux")) {
+      return true;
+    }
+    try (Stream<Path> files = Files.list(vendors)) {
+      return files.anyMatch(file -> !file.getFileName().toString().contains("pocl"));
+    } catch (IOException e) {
+      return false; // no folder, no driver
     }
   }
 
