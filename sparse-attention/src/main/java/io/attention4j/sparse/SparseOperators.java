@@ -30,7 +30,13 @@ public final class SparseOperators implements OperatorProvider {
           Map.entry(
               AutoAttention.ID, option -> new AutoAttention(AutoAttention.Options.of(option))),
           Map.entry(
-              HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option))));
+              HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option))),
+          Map.entry(
+              RoutingAttention.ID,
+              option -> new RoutingAttention(RoutingAttention.Options.of(option))),
+          Map.entry(
+              LandmarkAttention.ID,
+              option -> new LandmarkAttention(LandmarkAttention.Options.of(option))));
 
   /** For ServiceLoader. */
   public SparseOperators() {}

@@ -10,8 +10,11 @@ import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OperatorContext;
 import io.attention4j.engine.operator.Operators;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.RopeTable;
+import io.attention4j.engine.operator.WeightFiles;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
+import io.attention4j.engine.spi.RopeSpec;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kvcache.KvCaches;
@@ -28,20 +31,34 @@ final class OperatorRun implements AutoCloseable {
   static final int HEAD_DIM = 8;
 
   final AttentionLayer layer;
+  private final RopeSpec rope;
   private final KernelSelector kernels;
   private final Arena arena = Arena.ofShared();
 
   OperatorRun(String kernelId, String attention, Mask mask, String cache) {
+    this(kernelId, attention, mask, cache, null, new TestWeights());
+  }
+
+  /** With a rotation (base 10000), or null, and files of weights. */
+  OperatorRun(
+      String kernelId,
+      String attention,
+      Mask mask,
+      String cache,
+      RopeSpec.Layout layout,
+      WeightFiles files) {
+    rope = layout == null ? null : new RopeSpec(HEAD_DIM, HEAD_DIM, layout);
     kernels = KernelSelector.open(kernelId, new DeviceOptions(2));
     Operators operators = new Operators();
     AttentionOperator operator = operators.create(OptionSpec.parse(attention));
     layer =
         operator.open(
-            shape(mask),
+            shape(mask, rope),
             new OperatorContext(
                 kernels,
                 new KvCaches().create(cache, kernels),
                 name -> Optional.empty(),
+                files,
                 operators));
   }
 
@@ -50,6 +67,10 @@ final class OperatorRun implements AutoCloseable {
   }
 
   static LayerShape shape(Mask mask) {
+    return shape(mask, null);
+  }
+
+  static LayerShape shape(Mask mask, RopeSpec rope) {
     float scale = (float) (1 / Math.sqrt(HEAD_DIM));
     return new LayerShape(
         1,
@@ -61,7 +82,7 @@ final class OperatorRun implements AutoCloseable {
         mask,
         List.of(),
         List.of(),
-        null,
+        rope,
         4096);
   }
 
@@ -148,10 +169,38 @@ final class OperatorRun implements AutoCloseable {
         Tensor.ofFloats(arena, q, total, QUERY_HEADS, HEAD_DIM),
         Tensor.ofFloats(arena, k, total, KV_HEADS, HEAD_DIM),
         Tensor.ofFloats(arena, v, total, KV_HEADS, HEAD_DIM),
-        null);
+        rope == null ? null : angles(batch));
     Tensor out = Tensor.allocate(arena, DType.F32, total, QUERY_HEADS, HEAD_DIM);
     layer.attend(states, inputs, out);
     return out.toFloats();
+  }
+
+  /** Radians per position of a pair. */
+  static double frequency(int pair) {
+    return Math.pow(10_000, -2.0 * pair / HEAD_DIM);
+  }
+
+  private RopeTable angles(AttentionBatch batch) {
+    int pairs = HEAD_DIM / 2;
+    double[] frequencies = new double[pairs];
+    Arrays.setAll(frequencies, OperatorRun::frequency);
+    float[] cos = new float[batch.totalRows() * pairs];
+    float[] sin = new float[cos.length];
+    for (int s = 0; s < batch.sequences(); s++) {
+      for (int row = 0; row < batch.rows(s); row++) {
+        for (int i = 0; i < pairs; i++) {
+          double angle = (batch.firstPosition(s) + row) * frequencies[i];
+          cos[(batch.firstRow(s) + row) * pairs + i] = (float) Math.cos(angle);
+          sin[(batch.firstRow(s) + row) * pairs + i] = (float) Math.sin(angle);
+        }
+      }
+    }
+    return new RopeTable(
+        rope,
+        Tensor.ofFloats(arena, cos, batch.totalRows(), pairs),
+        Tensor.ofFloats(arena, sin, batch.totalRows(), pairs),
+        frequencies,
+        1);
   }
 
   private static void copy(float[] source, int from, float[] target, int to, int rows, int heads) {

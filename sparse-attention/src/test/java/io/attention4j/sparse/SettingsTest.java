@@ -42,6 +42,9 @@ class SettingsTest {
         "prflash:alpha=1e9|alpha=1.0E9 is outside 0..1000; write alpha=1000 or less",
         "prflash:schedule=often|schedule=often is none of [sampled, nearest]",
         "prflash:schedule=nearest;unbiased=true|write schedule=sampled",
+        "routing:clusters=0|clusters=0 is outside 1..1073741824; write clusters=1 or more",
+        "routing:eps=2|eps=2.0 is outside 0..1; write eps=1 or less",
+        "routing:queries=none|queries=none is none of [balanced, nearest]",
         "combiner:segment=0|segment=0 is outside 1..1073741824; write segment=1 or more",
         "combiner:type=square|type=square is none of [fixed, logsparse, axial, rowmajor]",
         "combiner:type=logsparse;segment=8|segment=8 has no meaning with type=logsparse",
@@ -54,6 +57,9 @@ class SettingsTest {
         "auto:error=-1|error=-1.0 is outside 0..1000; write error=0 or more",
         "auto:candidates=combiner|has 'combiner', which is none of [sink-window",
         "auto:min=0|min=0 is outside 1..1073741824; write min=1 or more",
+        "landmark:block=1|block=1 is outside 2..1073741824; write block=2 or more",
+        "landmark:k=-1|k=-1 is outside 0..1073741824; write k=0 or more",
+        "landmark:retrieval=all|retrieval=all is none of [token, heads, chunk]",
         "block-topk:strict=yes|strict=yes must be true or false",
       })
   void aBadSettingIsRefused(String option, String sentence) {

@@ -17,6 +17,7 @@ import io.attention4j.llm.architecture.ModelConfig;
 import io.attention4j.llm.architecture.ModelConfig.Recurrence;
 import io.attention4j.llm.architecture.Weight;
 import io.attention4j.llm.loading.ModelFiles;
+import io.attention4j.llm.loading.SafetensorsWeightFiles;
 import io.attention4j.llm.loading.WeightLoader;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -141,7 +142,14 @@ public final class Decoder implements AutoCloseable {
       case null -> {
         BlockLoader loader =
             new BlockLoader(
-                config, options.contextTokens(), weights, kernels, caches, activations, ropes);
+                config,
+                options.contextTokens(),
+                weights,
+                keep(new SafetensorsWeightFiles()),
+                kernels,
+                caches,
+                activations,
+                ropes);
         yield layer -> loader.load(layer, options.attention().get(layer));
       }
       case Recurrence.Rwkv7 rwkv -> {
