@@ -9,8 +9,9 @@ import java.util.Arrays;
 import picocli.CommandLine;
 
 /**
- * {@code attention}, {@code decode} and {@code sparse} print tables of ratios; every other first argument goes to
- * JMH, which runs the benchmarks of this module.
+ * {@code attention}, {@code decode}, {@code sparse} and {@code quality} print tables, {@code
+ * patterns} draws; every other first argument goes to JMH, which runs the benchmarks of this
+ * module.
  */
 public final class Main {
   private Main() {}
@@ -26,6 +27,8 @@ public final class Main {
           case "attention" -> new AttentionCommand();
           case "decode" -> new DecodeCommand();
           case "sparse" -> new SparseCommand();
+          case "quality" -> new QualityCommand();
+          case "patterns" -> new PatternsCommand();
           default -> null;
         };
     if (command == null) {

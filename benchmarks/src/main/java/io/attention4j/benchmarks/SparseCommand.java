@@ -47,15 +47,17 @@ final class SparseCommand implements Callable<Integer> {
   @Option(
       names = "--lengths",
       split = ",",
-      description = "Tokens of prefill. Default: 1024 to 131072 in powers of two; with --quick"
-          + " 1024,4096. 0 for no prefill.")
+      description =
+          "Tokens of prefill. Default: 1024 to 131072 in powers of two; with --quick"
+              + " 1024,4096. 0 for no prefill.")
   private List<Integer> lengths;
 
   @Option(
       names = "--decode-lengths",
       split = ",",
-      description = "Tokens before the decoded one. Default: 8192,32768; with --quick 4096. 0 for"
-          + " no decoding.")
+      description =
+          "Tokens before the decoded one. Default: 8192,32768; with --quick 4096. 0 for"
+              + " no decoding.")
   private List<Integer> decodeLengths;
 
   @Option(

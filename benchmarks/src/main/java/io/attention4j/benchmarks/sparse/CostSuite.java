@@ -115,7 +115,9 @@ public final class CostSuite {
     for (String codec : sizes.codecs) {
       BarChart chart =
           new BarChart(
-              "sparse-" + id + "-" + codec, table.title() + ", " + codec, "times as fast as softmax");
+              "sparse-" + id + "-" + codec,
+              table.title() + ", " + codec,
+              "times as fast as softmax");
       for (int length : sizes.lengths) {
         measure(bench, length, codec, causal, options, table, chart);
       }
@@ -228,9 +230,9 @@ public final class CostSuite {
   private record Times(Measured measured, double[] choosing) {}
 
   /**
-   * A call of every side to warm up, and again until it has run as long as the rounds' warm-up asks,
-   * then interleaved rounds. Long calls are not repeated within a round: a layer at 131072 tokens
-   * takes minutes.
+   * A call of every side to warm up, and again until it has run as long as the rounds' warm-up
+   * asks, then interleaved rounds. Long calls are not repeated within a round: a layer at 131072
+   * tokens takes minutes.
    */
   private static Times times(Bench bench, List<LayerRun> runs, Work work) {
     for (LayerRun run : runs) {
