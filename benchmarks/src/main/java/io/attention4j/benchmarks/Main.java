@@ -9,8 +9,8 @@ import java.util.Arrays;
 import picocli.CommandLine;
 
 /**
- * {@code attention}, {@code decode}, {@code sparse} and {@code quality} print tables, {@code
- * patterns} draws; every other first argument goes to JMH, which runs the benchmarks of this
+ * {@code attention}, {@code decode}, {@code sparse}, {@code quality} and {@code mqar} print tables,
+ * {@code patterns} draws; every other first argument goes to JMH, which runs the benchmarks of this
  * module.
  */
 public final class Main {
@@ -26,6 +26,7 @@ public final class Main {
         switch (args.length == 0 ? "" : args[0]) {
           case "attention" -> new AttentionCommand();
           case "decode" -> new DecodeCommand();
+          case "mqar" -> new MqarCommand();
           case "sparse" -> new SparseCommand();
           case "quality" -> new QualityCommand();
           case "patterns" -> new PatternsCommand();

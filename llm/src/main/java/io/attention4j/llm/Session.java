@@ -31,7 +31,10 @@ public final class Session implements AutoCloseable {
   private final LayerState[] states;
   private final Step step;
   private final Step.RowSink toLogits = this::takeLogits;
-  private final float[] logits;
+
+  /** [vocabulary]; made when first needed, since kept beginnings need none. */
+  private float[] logits;
+
   private final int vocabulary;
   private int[] tokens = new int[64];
   private int length;
@@ -47,7 +50,6 @@ public final class Session implements AutoCloseable {
     this.states = states;
     this.step = new Step(states);
     this.vocabulary = model.info().config().sizes().vocabulary();
-    this.logits = new float[vocabulary];
   }
 
   LanguageModel model() {
@@ -263,7 +265,14 @@ public final class Session implements AutoCloseable {
   }
 
   private void takeLogits(int row, MemorySegment values, long byteOffset) {
-    MemorySegment.copy(values, Tensor.FLOAT, byteOffset, logits, 0, vocabulary);
+    MemorySegment.copy(values, Tensor.FLOAT, byteOffset, logitsRow(), 0, vocabulary);
+  }
+
+  private float[] logitsRow() {
+    if (logits == null) {
+      logits = new float[vocabulary];
+    }
+    return logits;
   }
 
   /**
@@ -353,8 +362,10 @@ public final class Session implements AutoCloseable {
     copy.tokens = tokens.clone();
     copy.length = length;
     copy.pending = pending;
-    System.arraycopy(logits, 0, copy.logits, 0, vocabulary);
     copy.logitsValid = logitsValid;
+    if (logitsValid) {
+      copy.logits = logits.clone();
+    }
     return copy;
   }
 
@@ -417,7 +428,7 @@ public final class Session implements AutoCloseable {
           });
       runStep(count);
     }
-    System.arraycopy(row, 0, logits, 0, vocabulary);
+    System.arraycopy(row, 0, logitsRow(), 0, vocabulary);
     logitsValid = true;
     return new Score(continuation.clone(), logProbs);
   }

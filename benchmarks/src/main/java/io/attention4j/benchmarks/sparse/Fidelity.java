@@ -14,7 +14,8 @@ import java.util.List;
  * @param speedup softmax's time over the operator's, medians of interleaved calls
  */
 record Fidelity(double error, double recall, double read, double speedup) {
-  private static final int ROUNDS = 3;
+  private static final int ROUNDS = 5;
+  private static final long WARM_UP_NANOS = 300_000_000;
 
   /** Measures operators on the same layers; the first result is of the first option. */
   static List<Fidelity> of(KernelSelector kernels, List<LayerInput> layers, List<String> options) {
@@ -67,6 +68,7 @@ record Fidelity(double error, double recall, double read, double speedup) {
         runs.get(i).prefill();
         difference[i] += squaredDistance(data.out().toFloats(), dense);
       }
+      runs.forEach(Fidelity::warmUp);
       double[][] times = new double[runs.size()][ROUNDS];
       for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < runs.size(); i++) {
@@ -81,6 +83,13 @@ record Fidelity(double error, double recall, double read, double speedup) {
       return squaredDistance(dense, new float[dense.length]);
     } finally {
       runs.forEach(LayerRun::close);
+    }
+  }
+
+  private static void warmUp(LayerRun run) {
+    long start = System.nanoTime();
+    while (System.nanoTime() - start < WARM_UP_NANOS) {
+      run.prefill();
     }
   }
 

@@ -17,8 +17,17 @@ public final class OpenClProvider implements KernelProvider {
   /** Id of this provider. */
   public static final String ID = "opencl";
 
+  private final ClApi api;
+
   /** For ServiceLoader. */
-  public OpenClProvider() {}
+  public OpenClProvider() {
+    this(new JoclApi());
+  }
+
+  /** A provider of another OpenCL library. */
+  OpenClProvider(ClApi api) {
+    this.api = api;
+  }
 
   @Override
   public String id() {
@@ -33,7 +42,7 @@ public final class OpenClProvider implements KernelProvider {
   @Override
   public Availability availability() {
     try {
-      return new Availability.Available(ClDevice.choose().description());
+      return new Availability.Available(choose(ClSettings.read()).description());
     } catch (ClDevice.NotFound e) {
       return new Availability.Unavailable(e.getMessage());
     }
@@ -41,14 +50,20 @@ public final class OpenClProvider implements KernelProvider {
 
   @Override
   public Device open(DeviceOptions options) {
-    return openDevice();
+    return openDevice(ClSettings.read());
   }
 
-  static OpenClDevice openDevice() {
+  /** The device that the settings name. */
+  ClDevice choose(ClSettings settings) throws ClDevice.NotFound {
+    return ClDevice.choose(settings.device(), ClDevice.all(api));
+  }
+
+  OpenClDevice openDevice(ClSettings settings) {
     try {
-      return new OpenClDevice(new ClContext(ClDevice.choose()));
+      return new OpenClDevice(new ClContext(api, choose(settings), settings));
     } catch (ClDevice.NotFound e) {
-      throw new IllegalStateException(ID + " cannot run here: " + e.getMessage(), e);
+      throw new OpenClException(
+          OpenClException.Fault.NO_DEVICE, ID + " cannot run here: " + e.getMessage(), e);
     }
   }
 }

@@ -34,6 +34,6 @@ final class WeightTypes {
 
   /** The program of a resource that uses decode16. */
   static ClProgramCache.Source source(String resource, DType type) {
-    return new ClProgramCache.Source(List.of("weights", resource), "", "-DWEIGHT_" + type);
+    return new ClProgramCache.Source(List.of("weights", resource), "-DWEIGHT_" + type);
   }
 }
