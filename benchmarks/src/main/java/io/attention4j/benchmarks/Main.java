@@ -9,8 +9,9 @@ import java.util.Arrays;
 import picocli.CommandLine;
 
 /**
- * {@code attention}, {@code decode} and {@code sparse} print tables of ratios, {@code mqar} one of
- * recall; every other first argument goes to JMH, which runs the benchmarks of this module.
+ * {@code attention}, {@code decode}, {@code sparse}, {@code quality} and {@code mqar} print tables,
+ * {@code patterns} draws; every other first argument goes to JMH, which runs the benchmarks of this
+ * module.
  */
 public final class Main {
   private Main() {}
@@ -27,6 +28,8 @@ public final class Main {
           case "decode" -> new DecodeCommand();
           case "mqar" -> new MqarCommand();
           case "sparse" -> new SparseCommand();
+          case "quality" -> new QualityCommand();
+          case "patterns" -> new PatternsCommand();
           default -> null;
         };
     if (command == null) {
