@@ -116,8 +116,11 @@ record ClDevice(
             && name.toLowerCase(Locale.ROOT).contains(wish);
   }
 
-  /** All usable devices, GPUs first; at least one. */
-  static List<ClDevice> all(ClApi api) throws NotFound {
+  /**
+   * All usable devices, GPUs first; at least one. One thread at a time: PoCL 3.1 shows no device to
+   * a second one while it starts.
+   */
+  static synchronized List<ClDevice> all(ClApi api) throws NotFound {
     List<ClDevice> usable = new ArrayList<>();
     List<String> refused = new ArrayList<>();
     try {
