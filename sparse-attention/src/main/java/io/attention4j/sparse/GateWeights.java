@@ -8,6 +8,7 @@ import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.engine.tensor.Tensors;
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 
 /**
  * The weights of one layer of a method that was trained, from a file of their own.
@@ -31,11 +32,6 @@ record GateWeights(String id, String file, String prefix, WeightSource source) {
 
   boolean has(String name) {
     return source.weight(prefix + name).isPresent();
-  }
-
-  /** Extents of a weight. */
-  Shape shape(String name) {
-    return required(name).shape();
   }
 
   /**
@@ -63,6 +59,59 @@ record GateWeights(String id, String file, String prefix, WeightSource source) {
     try (Arena arena = Arena.ofConfined()) {
       return Tensors.convert(stored, DType.F32, arena).toFloats();
     }
+  }
+
+  /** The first extent of a weight. */
+  long headsOf(String name) {
+    Shape shape = required(name).shape();
+    return shape.rank() == 0 ? 0 : shape.extent(0);
+  }
+
+  /**
+   * The last extent of a projection to gate vectors, which are rotated as the layer's are.
+   *
+   * @throws IllegalArgumentException if it is another than the layer's; names both
+   */
+  int gateDim(String name, LayerShape layer) {
+    Shape shape = required(name).shape();
+    long dim = shape.rank() == 0 ? 0 : shape.extent(-1);
+    boolean fits = layer.rope() == null ? dim >= 1 && dim <= Settings.MOST : dim == layer.headDim();
+    if (!fits) {
+      throw new IllegalArgumentException(
+          "attention '"
+              + id
+              + "' needs '"
+              + prefix
+              + name
+              + "' to give vectors like the heads of layer "
+              + layer.layer()
+              + ", of "
+              + layer.headDim()
+              + " elements, to rotate them alike, but "
+              + file
+              + " has "
+              + shape
+              + "; use a gate trained for this model");
+    }
+    return (int) dim;
+  }
+
+  /**
+   * A weight by its first extent.
+   *
+   * @throws IllegalArgumentException as {@link #floats}
+   */
+  float[][] perHead(String name, int heads, long... rest) {
+    long[] extents = new long[rest.length + 1];
+    extents[0] = heads;
+    System.arraycopy(rest, 0, extents, 1, rest.length);
+    float[] all = floats(name, extents);
+    float[][] parts = new float[heads][];
+    int size = all.length / heads;
+    for (int h = 0; h < heads; h++) {
+      parts[h] = Arrays.copyOfRange(all, h * size, (h + 1) * size);
+    }
+    return parts;
   }
 
   private Tensor required(String name) {

@@ -26,8 +26,8 @@ final class LandmarkKeys implements KeyMemory {
     x = new double[dim];
   }
 
-  /** What keys to come are rotated by. */
-  void rotation(Rotation ofKeys) {
+  @Override
+  public void rotation(Rotation ofKeys) {
     rotation = ofKeys;
   }
 

@@ -14,11 +14,13 @@ final class Rotation {
   private final double[] frequencies;
   private final double factor;
   private final boolean interleaved;
+  private final Rotation halfSplit;
 
   private Rotation(double[] frequencies, double factor, boolean interleaved) {
     this.frequencies = frequencies;
     this.factor = factor;
     this.interleaved = interleaved;
+    halfSplit = interleaved ? new Rotation(frequencies, factor, false) : this;
   }
 
   /** The rotation of a table, or none for null. */
@@ -31,14 +33,26 @@ final class Rotation {
             table.spec().layout() == RopeSpec.Layout.INTERLEAVED);
   }
 
-  /** Whether pairs are neighbours. */
-  boolean interleaved() {
-    return interleaved;
+  /** The same angles for vectors whose pairs are half the rotated elements apart. */
+  Rotation halfSplit() {
+    return halfSplit;
   }
 
-  /** Elements that rotate. */
-  int rotaryDim() {
-    return 2 * frequencies.length;
+  /**
+   * Reorders a vector from the order of these pairs to that of {@link #halfSplit}, in which gates
+   * were trained.
+   */
+  void toHalfSplit(double[] x) {
+    if (!interleaved) {
+      return;
+    }
+    int pairs = frequencies.length;
+    double[] second = new double[pairs];
+    for (int i = 0; i < pairs; i++) {
+      second[i] = x[2 * i + 1];
+      x[i] = x[2 * i];
+    }
+    System.arraycopy(second, 0, x, pairs, pairs);
   }
 
   /** As a kernel rotates the row at this position. */

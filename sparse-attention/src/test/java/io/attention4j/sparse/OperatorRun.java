@@ -36,7 +36,7 @@ final class OperatorRun implements AutoCloseable {
   private final Arena arena = Arena.ofShared();
 
   OperatorRun(String kernelId, String attention, Mask mask, String cache) {
-    this(kernelId, attention, mask, cache, null, new TestWeights());
+    this(kernelId, attention, mask, cache, null, TestWeights.gates());
   }
 
   /** With a rotation (base 10000), or null, and files of weights. */
@@ -102,6 +102,28 @@ final class OperatorRun implements AutoCloseable {
         values[i] = (float) random.nextDouble(-2, 2);
       }
       return values;
+    }
+
+    /** With queries and keys rotated, half split. */
+    Data rotated() {
+      float[] rotatedQ = q.clone();
+      float[] rotatedK = k.clone();
+      rotate(rotatedQ, QUERY_HEADS);
+      rotate(rotatedK, KV_HEADS);
+      return new Data(rotatedQ, rotatedK, v);
+    }
+
+    private static void rotate(float[] x, int heads) {
+      int pairs = HEAD_DIM / 2;
+      for (int at = 0; at < x.length; at += HEAD_DIM) {
+        for (int i = 0; i < pairs; i++) {
+          double angle = at / (heads * HEAD_DIM) * frequency(i);
+          double a = x[at + i];
+          double b = x[at + i + pairs];
+          x[at + i] = (float) (a * Math.cos(angle) - b * Math.sin(angle));
+          x[at + i + pairs] = (float) (a * Math.sin(angle) + b * Math.cos(angle));
+        }
+      }
     }
 
     int tokens() {
@@ -214,10 +236,10 @@ final class OperatorRun implements AutoCloseable {
     boolean test(int row, int key);
   }
 
-  /** Which query sees which key of a KV head, by position. */
+  /** Which query sees which key of a head, by position. */
   @FunctionalInterface
   interface VisibleToHead {
-    boolean test(int kvHead, int row, int key);
+    boolean test(int head, int row, int key);
   }
 
   /** Softmax attention in float64 over the visible keys. */
@@ -227,6 +249,12 @@ final class OperatorRun implements AutoCloseable {
 
   /** Softmax attention in float64 over the visible keys, which may differ by KV head. */
   static float[] expected(Data data, VisibleToHead visible) {
+    int groupSize = QUERY_HEADS / KV_HEADS;
+    return expectedOfHeads(data, (head, row, key) -> visible.test(head / groupSize, row, key));
+  }
+
+  /** Softmax attention in float64 over the visible keys, which may differ by query head. */
+  static float[] expectedOfHeads(Data data, VisibleToHead visible) {
     int tokens = data.tokens();
     float[] out = new float[data.q.length];
     double[] x = new double[tokens];
@@ -237,7 +265,7 @@ final class OperatorRun implements AutoCloseable {
         Arrays.fill(x, Double.NEGATIVE_INFINITY);
         double max = Double.NEGATIVE_INFINITY;
         for (int key = 0; key < tokens; key++) {
-          if (visible.test(kvHead, row, key)) {
+          if (visible.test(h, row, key)) {
             double dot = 0;
             for (int d = 0; d < HEAD_DIM; d++) {
               dot += data.q[q + d] * (double) data.k[(key * KV_HEADS + kvHead) * HEAD_DIM + d];

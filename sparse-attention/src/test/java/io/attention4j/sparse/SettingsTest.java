@@ -60,6 +60,17 @@ class SettingsTest {
         "landmark:block=1|block=1 is outside 2..1073741824; write block=2 or more",
         "landmark:k=-1|k=-1 is outside 0..1073741824; write k=0 or more",
         "landmark:retrieval=all|retrieval=all is none of [token, heads, chunk]",
+        "seer:k=3|'seer' needs the weights of a trained gate; write gate=FILE",
+        "seer:gate=x;block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "seer:gate=x;k=1;density=0.5|takes one of the settings threshold, density and k",
+        "seer:gate=x;density=2|density=2.0 is outside 0..1; write density=1 or less",
+        "seer:gate=x;strict=true;last=1|write last=0",
+        "seer-decode:budget=64|'seer-decode' needs the weights of a trained gate",
+        "seer-decode:gate=x;budget=63|budget=63 tokens is below one block of 64; write budget=64",
+        "seer-decode:gate=x;budget=64;threshold=0|takes one of the settings threshold and budget",
+        "nosa:k=32|k=32 is below the 33 blocks of init, local and query together; write k=33",
+        "nosa:block=0|block=0 is outside 1..1073741824; write block=1 or more",
+        "nosa:stride=33|stride=33 is outside 1..32; write stride=32 or less",
         "block-topk:strict=yes|strict=yes must be true or false",
       })
   void aBadSettingIsRefused(String option, String sentence) {

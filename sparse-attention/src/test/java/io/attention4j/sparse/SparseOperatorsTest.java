@@ -78,7 +78,14 @@ class SparseOperatorsTest {
           "landmark:block=8;k=2",
           "landmark:block=8;k=3;retrieval=heads",
           "landmark:block=12;k=2;retrieval=chunk",
-          "landmark:block=40;k=100");
+          "landmark:block=40;k=100",
+          "seer:gate=gates;block=8;k=3",
+          "seer:gate=gates;block=24;density=0.4;last=0",
+          "seer:gate=gates;block=8;threshold=0.05;strict=true",
+          "seer-decode:gate=gates;block=8;budget=24;prefill=sparse",
+          "seer-decode:gate=gates;block=16;threshold=0.1;prefill=sparse",
+          "nosa:gate=gates;block=8;kernel=4;stride=2;local=1;query=3;k=8",
+          "nosa:gate=gates;block=16;kernel=8;stride=3;init=0;local=0;query=1;k=4");
 
   /** Settings that leave nothing out. */
   private static final List<String> DENSE =
@@ -123,7 +130,17 @@ class SparseOperatorsTest {
           "routing:clusters=3;tokens=299;queries=nearest;eps=0",
           "routing:clusters=2;tokens=299;local=3;block=299;eps=0",
           "landmark:block=300;k=0",
-          "landmark:block=1073741824;stingy=true");
+          "landmark:block=1073741824;stingy=true",
+          "seer:gate=gates;block=8;threshold=-1;last=0",
+          "seer:gate=gates;block=8;density=1;strict=true",
+          "seer:gate=gates;block=8;k=38",
+          "seer:gate=gates;block=299;k=0;last=0",
+          "seer-decode:gate=gates;block=8;budget=299;prefill=sparse",
+          "seer-decode:gate=gates;block=8;threshold=-1;prefill=sparse",
+          "seer-decode:gate=gates;block=299;budget=299",
+          "seer-decode:gate=gates;block=8;threshold=-1",
+          "nosa:gate=unbiased;block=8;k=38",
+          "nosa:gate=unbiased;block=8;k=1073741824");
 
   private static List<Arguments> onAllKernels(List<String> options) {
     List<Arguments> all = new ArrayList<>();
@@ -146,6 +163,7 @@ class SparseOperatorsTest {
     boolean choosesTogether =
         option.startsWith(BlockTopK.ID)
             || option.startsWith(RoutingAttention.ID)
+            || option.startsWith(SeerAttention.ID + ":")
             || option.contains("retrieval=chunk");
     return !option.startsWith(HyperAttention.ID)
         && (!choosesTogether || option.contains("strict=true"));
@@ -153,7 +171,8 @@ class SparseOperatorsTest {
 
   /** Those whose choice reads later keys in prefill. */
   private static boolean readsAhead(String option) {
-    return option.startsWith(RoutingAttention.ID) && !option.contains("strict=true");
+    return (option.startsWith(RoutingAttention.ID) || option.startsWith(SeerAttention.ID + ":"))
+        && !option.contains("strict=true");
   }
 
   /** Those whose choice reads no later key. */
