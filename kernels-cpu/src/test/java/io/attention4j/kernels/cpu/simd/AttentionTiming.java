@@ -64,7 +64,8 @@ final class AttentionTiming {
       case "F16" -> KvFormat.F16;
       case "BF16" -> KvFormat.BF16;
       case "Q8" -> KvFormat.Q8;
-      default -> throw new IllegalArgumentException(name + " is not F32, F16, BF16 or Q8");
+      case "Q4" -> KvFormat.Q4;
+      default -> throw new IllegalArgumentException(name + " is not F32, F16, BF16, Q8 or Q4");
     };
   }
 
