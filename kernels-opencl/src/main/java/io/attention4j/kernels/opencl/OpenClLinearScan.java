@@ -29,6 +29,9 @@ final class OpenClLinearScan implements LinearScanKernel {
     if (spec.keyDim() > MOST_KEY_DIM) {
       return Support.no("keyDim " + spec.keyDim() + " is more than " + MOST_KEY_DIM);
     }
+    if (spec.write() == LinearScanSpec.Write.LOW_RANK) {
+      return Support.no("write LOW_RANK has no OpenCL kernel; use cpu.simd or cpu.scalar");
+    }
     if (floatsPerToken(spec) > LOCAL_FLOATS) {
       return Support.no(
           spec.groupSize()
