@@ -236,8 +236,6 @@ final class Q4Groups extends RowGroups {
       int to = b * ShortTiles.ROWS + column;
       evenScales(packed, scalesAt, HALF_SCALE * HALF_REST).intoArray(scales, to);
       oddScales(packed, scalesAt, HALF_SCALE * HALF_REST).intoArray(scales, to + LANES);
-      FloatVector.zero(FLOAT).intoArray(offsets, to);
-      FloatVector.zero(FLOAT).intoArray(offsets, to + LANES);
       unpackNibbles(packed, at + block * CODE_BYTES, codes, b * 32 * ShortTiles.ROWS + column);
     }
   }

@@ -35,6 +35,11 @@ final class Q4KGroups extends RowGroups {
   }
 
   @Override
+  boolean hasOffsets() {
+    return true;
+  }
+
+  @Override
   long groupBytes(int in) {
     return in / 256L * BLOCK_BYTES;
   }

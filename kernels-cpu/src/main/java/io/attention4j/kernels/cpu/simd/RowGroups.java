@@ -108,6 +108,11 @@ abstract class RowGroups {
     return false;
   }
 
+  /** Whether {@link #unpack} gives offsets. */
+  boolean hasOffsets() {
+    return false;
+  }
+
   /**
    * Unpacks columns of a group for {@link ShortTiles}: weight = scale * code + offset, where code
    * is in -8..7 and the others are the same for 32 columns.

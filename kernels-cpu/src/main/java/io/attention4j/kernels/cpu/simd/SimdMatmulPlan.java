@@ -194,7 +194,7 @@ final class SimdMatmulPlan extends BandedPlan {
             inFeatures(),
             sums);
     for (int r = 0; r < rows; r++) {
-      store(index, firstRow + r, first, count, sums, r * ShortTiles.ROWS, 1);
+      store(index, firstRow + r, first, count, sums, r * ShortTiles.ROWS);
     }
   }
 
@@ -217,7 +217,7 @@ final class SimdMatmulPlan extends BandedPlan {
         long groupAt = first / RowGroups.ROWS * packed.groupBytes();
         packedDots(packed, groupAt, count, r, sums);
       }
-      store(index, r, first, count, sums, 0, 1);
+      store(index, r, first, count, sums, 0);
     }
   }
 
@@ -270,7 +270,10 @@ final class SimdMatmulPlan extends BandedPlan {
       int cAt = panel * PackedRows.PANEL_ROWS * bandRows;
       int row = firstRow + panel * PackedRows.PANEL_ROWS;
       for (int r = 0; r < packed.rows(panel); r++) {
-        store(index, row + r, first, count, sums, cAt + r, width);
+        for (int i = 0; i < count; i++) {
+          decoded[i] = sums[cAt + r + i * width];
+        }
+        store(index, row + r, first, count, decoded, 0);
       }
     }
   }
