@@ -11,11 +11,12 @@ import io.attention4j.engine.operator.OperatorContext;
 import io.attention4j.engine.operator.Operators;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kvcache.KvCaches;
-import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -29,10 +30,11 @@ final class OperatorRun implements AutoCloseable {
 
   final AttentionLayer layer;
   private final KernelSelector kernels;
-  private final Arena arena = Arena.ofShared();
+  private final Device.TensorArena arena;
 
   OperatorRun(String kernelId, String attention, Mask mask, String cache) {
     kernels = KernelSelector.open(kernelId, new DeviceOptions(2));
+    arena = kernels.device().newArena();
     Operators operators = new Operators();
     AttentionOperator operator = operators.create(OptionSpec.parse(attention));
     layer =
@@ -145,13 +147,21 @@ final class OperatorRun implements AutoCloseable {
     long total = batch.totalRows();
     inputs.layer(
         null,
-        Tensor.ofFloats(arena, q, total, QUERY_HEADS, HEAD_DIM),
-        Tensor.ofFloats(arena, k, total, KV_HEADS, HEAD_DIM),
-        Tensor.ofFloats(arena, v, total, KV_HEADS, HEAD_DIM),
+        onDevice(q, total, QUERY_HEADS),
+        onDevice(k, total, KV_HEADS),
+        onDevice(v, total, KV_HEADS),
         null);
-    Tensor out = Tensor.allocate(arena, DType.F32, total, QUERY_HEADS, HEAD_DIM);
+    Tensor out = arena.allocate(DType.F32, total, QUERY_HEADS, HEAD_DIM);
     layer.attend(states, inputs, out);
-    return out.toFloats();
+    float[] result = new float[q.length];
+    kernels.device().download(out, MemorySegment.ofArray(result));
+    return result;
+  }
+
+  private Tensor onDevice(float[] values, long rows, int heads) {
+    Tensor tensor = arena.allocate(DType.F32, rows, heads, HEAD_DIM);
+    kernels.device().upload(MemorySegment.ofArray(values), tensor);
+    return tensor;
   }
 
   private static void copy(float[] source, int from, float[] target, int to, int rows, int heads) {

@@ -101,7 +101,7 @@ public final class QualitySuite {
             options.operators,
             results,
             folder.resolve(file));
-        table.note("Plot: " + file);
+        table.note("![Error and speed on " + entry.getKey() + "](" + file + ")");
       }
     }
     return new Report(
