@@ -44,6 +44,7 @@ class OpenClTest {
         "bigbird:block=8;window=2;global=1;random=2",
         "prflash:block=8;budget=6",
         "prflash:block=8;budget=6;alpha=0.2",
+        "lsg:block=8;sparse=3;factor=4;type=stride",
         "window:tokens=140",
         "bigbird:block=8;window=38",
         "prflash:block=8;budget=38"
@@ -59,7 +60,7 @@ class OpenClTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"block-topk:block=8;k=1", "hyper:min=8;block=8", "lsg:block=8;factor=1"})
+  @ValueSource(strings = {"block-topk:block=8;k=1", "hyper:min=8;block=8", "lsg:block=8;sparse=2"})
   void whatReadsKeysSaysThatItNeedsThemOnTheHost(String option) {
     try (OperatorRun run = new OperatorRun("opencl", option)) {
       Exception e =
