@@ -1,9 +1,11 @@
 package io.attention4j.llm;
 
 import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.LayerOptions;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.RecurrentState;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.spi.MatmulKernel;
@@ -65,7 +67,8 @@ public final class LanguageModel implements AutoCloseable {
 
   /**
    * Loads a GGUF file (of a split one any part) or a Hugging Face folder. Weights are mapped, not
-   * read.
+   * read. With kernels "auto" and softmax attention a GPU is tried first; where it refuses the
+   * model or has too little memory, a warning says so and the CPU takes it.
    *
    * @throws io.attention4j.llm.format.ModelFormatException if the file is bad or its architecture
    *     unknown
@@ -76,10 +79,36 @@ public final class LanguageModel implements AutoCloseable {
    * @throws IOException if the system cannot read a file
    */
   public static LanguageModel load(Path path, LoadOptions options) throws IOException {
+    List<String> attempts = KernelSelector.attempts(provider(options));
+    if (!options.attention().equals(LoadOptions.DEFAULTS.attention())) {
+      attempts = List.of(attempts.getLast()); // other operators may read keys on the host
+    }
+    for (String kernels : attempts.subList(0, attempts.size() - 1)) {
+      try {
+        return load(path, options, kernels);
+      } catch (IllegalArgumentException | IllegalStateException e) {
+        System.getLogger(LanguageModel.class.getName())
+            .log(
+                System.Logger.Level.WARNING,
+                "going on with the CPU, since {0} cannot run this model: {1}",
+                kernels,
+                e.getMessage());
+      }
+    }
+    return load(path, options, attempts.getLast());
+  }
+
+  /** The provider that options name, or null for the automatic choice. */
+  private static String provider(LoadOptions options) {
+    return options.kernels().equals(KernelSelector.AUTO) ? null : options.kernels();
+  }
+
+  private static LanguageModel load(Path path, LoadOptions options, String provider)
+      throws IOException {
     List<AutoCloseable> owned = new ArrayList<>();
     boolean complete = false;
     try {
-      Plan plan = plan(path, options, owned);
+      Plan plan = plan(path, options, provider, owned);
       MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
@@ -122,7 +151,7 @@ public final class LanguageModel implements AutoCloseable {
   public static MemoryEstimate estimate(Path path, LoadOptions options) throws IOException {
     List<AutoCloseable> opened = new ArrayList<>();
     try {
-      return plan(path, options, opened).memory();
+      return plan(path, options, provider(options), opened).memory();
     } finally {
       Closing.all(opened);
     }
@@ -137,17 +166,20 @@ public final class LanguageModel implements AutoCloseable {
       KvCache.Factory caches,
       MemoryEstimate memory) {}
 
-  private static Plan plan(Path path, LoadOptions options, List<AutoCloseable> opened)
+  private static Plan plan(
+      Path path, LoadOptions options, String provider, List<AutoCloseable> opened)
       throws IOException {
     ModelFiles files = ModelFiles.open(path);
     opened.add(files);
     ModelConfig config = files.architecture().config(files.settings());
+    requireReplaceable(config, options);
     int context = contextTokens(config, options);
     int rows = Math.min(options.maxBatchRows(), context);
-    String provider = options.kernels().equals(KernelSelector.AUTO) ? null : options.kernels();
     KernelSelector kernels = KernelSelector.open(provider, new DeviceOptions(options.threads()));
     opened.add(kernels);
-    KvCache.Factory caches = CacheFactories.create(options.kvCache(), kernels);
+    KvCache.Factory caches =
+        CacheFactories.create(
+            options.kvCache(), new KvCacheContext(kernels, config.sizes().layers(), files.path()));
     MatmulKernel matmul = kernels.device().kernel(MatmulKernel.class).orElse(null);
     long weights = 0;
     long packed = 0;
@@ -159,14 +191,26 @@ public final class LanguageModel implements AutoCloseable {
             matmul.ownedBytes(new MatmulSpec(tensor.dtype(), tensor.extent(0), tensor.extent(1)));
       }
     }
-    long kv = 0;
-    for (int layer = 0; layer < config.sizes().layers(); layer++) {
+    long kv = (1L + RecurrentState.MAX_SNAPSHOTS) * Decoder.stateBytes(config);
+    for (int layer = 0; layer < config.sizes().layers() && !config.recurrent(); layer++) {
       long bytes = caches.bytes(Decoder.layerShape(config, layer, context), context);
       kv = bytes > Long.MAX_VALUE - kv ? Long.MAX_VALUE : kv + bytes;
     }
     MemoryEstimate memory =
         new MemoryEstimate(weights, packed, kv, Decoder.scratchBytes(config, rows), context);
     return new Plan(files, config, context, rows, kernels, caches, memory);
+  }
+
+  /** A recurrence is part of the model; there is no attention that another could replace. */
+  private static void requireReplaceable(ModelConfig config, LoadOptions options) {
+    if (config.recurrent() && !options.attention().equals(LoadOptions.DEFAULTS.attention())) {
+      throw new IllegalArgumentException(
+          "attention '"
+              + options.attention()
+              + "' cannot replace the recurrence of "
+              + config.architecture()
+              + "; leave the option out for this model");
+    }
   }
 
   private static int contextTokens(ModelConfig config, LoadOptions options) {

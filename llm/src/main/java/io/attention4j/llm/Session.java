@@ -172,7 +172,7 @@ public final class Session implements AutoCloseable {
     requireRoom(1);
     ensureCapacity(length + 1);
     tokens[length] = token;
-    evaluate(1, 0);
+    evaluate(1, 0, false);
   }
 
   /**
@@ -224,7 +224,7 @@ public final class Session implements AutoCloseable {
       int count = Math.min(chunk, to - at);
       System.arraycopy(source, at, tokens, length, count);
       boolean last = at + count == to;
-      evaluate(count, last ? count - 1 : count);
+      evaluate(count, last ? count - 1 : count, !last);
       at += count;
     }
     return true;
@@ -233,16 +233,16 @@ public final class Session implements AutoCloseable {
   /**
    * Computes the tokens behind {@code length}, wants logits of the rows from {@code outputFrom}.
    */
-  private void evaluate(int count, int outputFrom) {
+  private void evaluate(int count, int outputFrom, boolean continued) {
     step.output(Step.Output.LOGITS, outputFrom, toLogits);
-    runStep(count);
+    runStep(count, continued);
     logitsValid = outputFrom < count;
   }
 
-  private void runStep(int count) {
+  private void runStep(int count, boolean continued) {
     logitsValid = false;
     try {
-      model.scheduler().run(step.rows(tokens, length, count, length));
+      model.scheduler().run(step.rows(tokens, length, count, length).continued(continued));
       length += count;
       pending = NONE;
     } finally {
@@ -314,6 +314,29 @@ public final class Session implements AutoCloseable {
     pending = NONE;
     logitsValid = false;
     return length;
+  }
+
+  /**
+   * Remembers the present tokens, so that {@link #rewind} to them computes nothing again. Only a
+   * recurrent model needs it, and keeps the last {@value
+   * io.attention4j.engine.operator.RecurrentState#MAX_SNAPSHOTS}; every generation takes one before
+   * and one after its prompt.
+   */
+  public void snapshot() {
+    requireOpen();
+    settle();
+    remember();
+  }
+
+  void remember() {
+    model
+        .scheduler()
+        .exclusively(
+            () -> {
+              for (LayerState state : states) {
+                state.snapshot();
+              }
+            });
   }
 
   /**
@@ -426,7 +449,7 @@ public final class Session implements AutoCloseable {
               logProbs[next - prompt.length] = logProb(row, whole[next]);
             }
           });
-      runStep(count);
+      runStep(count, start + count < whole.length);
     }
     System.arraycopy(row, 0, logitsRow(), 0, vocabulary);
     logitsValid = true;
@@ -458,7 +481,8 @@ public final class Session implements AutoCloseable {
           }
         });
     while (length < text.length) {
-      runStep(Math.min(model.maxBatchRows(), text.length - length));
+      int count = Math.min(model.maxBatchRows(), text.length - length);
+      runStep(count, length + count < text.length);
     }
     return sum;
   }

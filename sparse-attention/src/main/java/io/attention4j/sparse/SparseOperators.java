@@ -30,7 +30,16 @@ public final class SparseOperators implements OperatorProvider {
           Map.entry(
               AutoAttention.ID, option -> new AutoAttention(AutoAttention.Options.of(option))),
           Map.entry(
-              HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option))));
+              HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option))),
+          Map.entry(
+              RoutingAttention.ID,
+              option -> new RoutingAttention(RoutingAttention.Options.of(option))),
+          Map.entry(
+              LandmarkAttention.ID,
+              option -> new LandmarkAttention(LandmarkAttention.Options.of(option))),
+          Map.entry(SeerAttention.ID, SparseOperators::seer),
+          Map.entry(SeerDecode.ID, SparseOperators::seerDecode),
+          Map.entry(Nosa.ID, SparseOperators::nosa));
 
   /** For ServiceLoader. */
   public SparseOperators() {}
@@ -91,6 +100,24 @@ public final class SparseOperators implements OperatorProvider {
     Nystrom.Options options = Nystrom.Options.of(option);
     return new RegionOperator(
         Nystrom.ID, Set.of(Needs.Direction.BIDIRECTIONAL), shape -> new Nystrom(options, shape));
+  }
+
+  private static AttentionOperator seer(OptionSpec option) {
+    SeerAttention.Options options = SeerAttention.Options.of(option);
+    return new BlockSparseOperator(
+        SeerAttention.ID, CAUSAL, (shape, context) -> new SeerAttention(options, shape, context));
+  }
+
+  private static AttentionOperator seerDecode(OptionSpec option) {
+    SeerDecode.Options options = SeerDecode.Options.of(option);
+    return new BlockSparseOperator(
+        SeerDecode.ID, CAUSAL, (shape, context) -> new SeerDecode(options, shape, context));
+  }
+
+  private static AttentionOperator nosa(OptionSpec option) {
+    Nosa.Options options = Nosa.Options.of(option);
+    return new BlockSparseOperator(
+        Nosa.ID, CAUSAL, (shape, context) -> new Nosa(options, shape, context));
   }
 
   private static boolean bidirectional(LayerShape shape) {

@@ -42,13 +42,24 @@ class RecurrentTest {
   static Stream<LinearScanSpec> specs() {
     List<LinearScanSpec> specs = new ArrayList<>();
     for (Decay decay : Decay.values()) {
-      for (Write write : Write.values()) {
+      for (Write write : List.of(Write.ADD, Write.DELTA)) {
         specs.add(new LinearScanSpec(2, 2, 16, 24, 0.25f, decay, write));
       }
     }
     specs.add(new LinearScanSpec(6, 2, 64, 80, 0.125f, Decay.HEAD, Write.ADD));
     specs.add(new LinearScanSpec(1, 1, 1, 1, 1, Decay.KEY, Write.DELTA));
     return specs.stream();
+  }
+
+  @Test
+  void lowRankWritesAreRefused() {
+    try (OpenClDevice device = new OpenClProvider().openDevice(ClSettings.read())) {
+      LinearScanKernel kernel = device.kernel(LinearScanKernel.class).orElseThrow();
+      Support support =
+          kernel.supports(new LinearScanSpec(2, 2, 16, 24, 1, Decay.KEY, Write.LOW_RANK));
+      Support.No no = assertInstanceOf(Support.No.class, support);
+      assertTrue(no.reason().contains("LOW_RANK"), no.reason());
+    }
   }
 
   @ParameterizedTest
