@@ -5,6 +5,7 @@ import io.attention4j.benchmarks.sparse.QualitySuite;
 import io.attention4j.engine.runtime.KernelSelector;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -26,6 +27,14 @@ import picocli.CommandLine.Spec;
 final class QualityCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private BenchOptions options;
+
+  @Option(
+      names = "--parts",
+      split = ",",
+      paramLabel = "NAME",
+      defaultValue = "layers,model",
+      description = "Of ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+  private List<QualitySuite.Part> parts;
 
   @Option(
       names = "--operators",
@@ -80,6 +89,7 @@ final class QualityCommand implements Callable<Integer> {
     QualitySuite suite =
         new QualitySuite(
             new QualitySuite.Options(
+                EnumSet.copyOf(parts),
                 operators,
                 text,
                 references,

@@ -15,9 +15,6 @@ final class ErrorPlot {
   private static final int WIDTH_PX = 900;
   private static final int HEIGHT_PX = 560;
 
-  /** An exact operator's rounding is no news; a logarithm needs a number. */
-  private static final double LEAST_ERROR = 1e-4;
-
   private ErrorPlot() {}
 
   static void write(String title, List<String> options, List<Fidelity> results, Path file)
@@ -34,14 +31,13 @@ final class ErrorPlot {
     chart.getStyler().setDefaultSeriesRenderStyle(XYSeries.XYSeriesRenderStyle.Scatter);
     chart.getStyler().setChartBackgroundColor(Color.WHITE);
     chart.getStyler().setLegendPosition(Styler.LegendPosition.OutsideE);
-    chart.getStyler().setYAxisLogarithmic(true);
+    chart.getStyler().setXAxisMin(0.0);
+    chart.getStyler().setYAxisMin(0.0);
     chart.getStyler().setMarkerSize(11);
     for (int i = 0; i < options.size(); i++) {
       Fidelity result = results.get(i);
       chart.addSeries(
-          options.get(i),
-          new double[] {result.speedup()},
-          new double[] {Math.max(LEAST_ERROR, result.error())});
+          options.get(i), new double[] {result.speedup()}, new double[] {result.error()});
     }
     BitmapEncoder.saveBitmap(chart, file.toString(), BitmapEncoder.BitmapFormat.PNG);
   }

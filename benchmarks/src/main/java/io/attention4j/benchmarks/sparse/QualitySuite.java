@@ -13,14 +13,24 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** What operators cost in quality: against dense attention, and in the demo model. */
 public final class QualitySuite {
   private static final long SEED = 7;
 
+  /** A part of the report. */
+  public enum Part {
+    /** Operators against dense attention. */
+    LAYERS,
+    /** The demo model with each operator. */
+    MODEL
+  }
+
   /**
    * What to measure.
    *
+   * @param parts of the report
    * @param operators options of causal layers
    * @param text a text of the demo model's kind, of which the last twentieth is taken, or null for
    *     one that the model writes itself
@@ -31,6 +41,7 @@ public final class QualitySuite {
    * @param prompts passkey prompts
    */
   public record Options(
+      Set<Part> parts,
       List<String> operators,
       Path text,
       Path references,
@@ -53,6 +64,22 @@ public final class QualitySuite {
    */
   public Report run(Bench bench, Path folder) throws IOException {
     int[] text = text(bench.threads());
+    List<Table> tables = new ArrayList<>();
+    if (options.parts.contains(Part.LAYERS)) {
+      tables.add(layers(bench, text, folder));
+    }
+    if (options.parts.contains(Part.MODEL)) {
+      tables.add(models(bench, text));
+    }
+    return new Report(
+        options.parts.contains(Part.LAYERS) ? "quality" : "quality-model",
+        "Quality of sparse attention operators",
+        Header.lines(bench, List.of()),
+        tables,
+        List.of());
+  }
+
+  private Table layers(Bench bench, int[] text, Path folder) throws IOException {
     Map<String, List<LayerInput>> data = new LinkedHashMap<>();
     data.put("demo model", DemoRun.inputs(text, DemoRun.CONTEXT, bench.threads()));
     if (options.references != null) {
@@ -101,15 +128,10 @@ public final class QualitySuite {
             options.operators,
             results,
             folder.resolve(file));
-        table.note("Plot: " + file);
+        table.note("![Error and speed on " + entry.getKey() + "](" + file + ")");
       }
     }
-    return new Report(
-        "quality",
-        "Quality of sparse attention operators",
-        Header.lines(bench, List.of()),
-        List.of(table, models(bench, text)),
-        List.of());
+    return table;
   }
 
   private int[] text(int threads) throws IOException {
