@@ -37,19 +37,37 @@ public final class KvCaches implements KvCacheProvider {
 
   @Override
   public KvCache.Factory create(String text, KvCacheContext context) {
+    return create(CacheOption.parse(text), null, context);
+  }
+
+  /**
+   * Caches with a policy of the caller's own.
+   *
+   * @param text codec, tier and layout as in {@link #create(String, KvCacheContext)}
+   * @throws IllegalArgumentException if the option names a policy too
+   */
+  public KvCache.Factory create(String text, KvPolicy policy, KvCacheContext context) {
     CacheOption option = CacheOption.parse(text);
+    if (option.parts().containsKey(CacheOption.Kind.POLICY)) {
+      throw new IllegalArgumentException(
+          "KV cache '" + text + "' names a policy beside '" + policy.id() + "'; leave it out");
+    }
+    return create(option, policy, context);
+  }
+
+  private static KvCache.Factory create(CacheOption option, KvPolicy own, KvCacheContext context) {
     KvFormat format =
         CacheOption.CODECS.get(option.part(CacheOption.Kind.CODEC, "f16").allow().name());
     option.part(CacheOption.Kind.TIER, "memory").allow();
     OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
     OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
-    boolean full = policy.name().equals(Policies.FULL);
+    boolean full = own == null && policy.name().equals(Policies.FULL);
     if (layout.name().equals(CONTIGUOUS)) {
       layout.allow();
       if (!full) {
         throw new IllegalArgumentException(
             "KV policy '"
-                + policy.name()
+                + (own == null ? policy.name() : own.id())
                 + "' drops tokens, which a contiguous cache cannot free; use paged");
       }
       return new Contiguous(context.kernels(), format);
@@ -59,7 +77,8 @@ public final class KvCaches implements KvCacheProvider {
       policy.allow();
       return new Paged(context.kernels(), format, page);
     }
-    return new Ragged(context.kernels(), format, page, Policies.create(policy, context));
+    return new Ragged(
+        context.kernels(), format, page, own == null ? Policies.create(policy, context) : own);
   }
 
   private record Contiguous(KernelSelector kernels, KvFormat format) implements KvCache.Factory {

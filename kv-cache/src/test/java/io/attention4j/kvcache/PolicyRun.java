@@ -15,6 +15,7 @@ import io.attention4j.engine.operator.SoftmaxOperator;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.kvcache.policy.KvPolicy;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,6 +24,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
+import java.util.function.Function;
 
 /**
  * One softmax layer over a cache with a policy, fed with tokens whose queries, keys and values are
@@ -47,8 +49,38 @@ final class PolicyRun implements AutoCloseable {
     this(option, queryHeads, kvHeads, headDim, PolicyRun::random, 1, null);
   }
 
+  /** A policy of the test's own. */
+  PolicyRun(KvPolicy policy, int queryHeads, int kvHeads, int headDim, Data data) {
+    this(
+        context -> new KvCaches().create("f32", policy, context),
+        queryHeads,
+        kvHeads,
+        headDim,
+        data,
+        1,
+        null);
+  }
+
   PolicyRun(
       String option, int queryHeads, int kvHeads, int headDim, Data data, int layers, Path model) {
+    this(
+        context -> new KvCaches().create(option, context),
+        queryHeads,
+        kvHeads,
+        headDim,
+        data,
+        layers,
+        model);
+  }
+
+  private PolicyRun(
+      Function<KvCacheContext, KvCache.Factory> caches,
+      int queryHeads,
+      int kvHeads,
+      int headDim,
+      Data data,
+      int layers,
+      Path model) {
     this.data = data;
     shape =
         new LayerShape(
@@ -63,7 +95,7 @@ final class PolicyRun implements AutoCloseable {
             List.of(),
             null,
             1 << 16);
-    factory = new KvCaches().create(option, new KvCacheContext(kernels, layers, model));
+    factory = caches.apply(new KvCacheContext(kernels, layers, model));
     KvCache.Factory remembering =
         new KvCache.Factory() {
           @Override

@@ -26,6 +26,7 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * A loaded model. Any number of threads may open sessions and use one each; sessions that are busy
@@ -77,10 +78,20 @@ public final class LanguageModel implements AutoCloseable {
    * @throws IOException if the system cannot read a file
    */
   public static LanguageModel load(Path path, LoadOptions options) throws IOException {
+    return load(path, options, context -> CacheFactories.create(options.kvCache(), context));
+  }
+
+  /**
+   * The same with KV caches of the caller's making, for example with a policy of its own; the
+   * option {@link LoadOptions#kvCache} is then only their name in reports and saved sessions.
+   */
+  public static LanguageModel load(
+      Path path, LoadOptions options, Function<KvCacheContext, KvCache.Factory> caches)
+      throws IOException {
     List<AutoCloseable> owned = new ArrayList<>();
     boolean complete = false;
     try {
-      Plan plan = plan(path, options, owned);
+      Plan plan = plan(path, options, caches, owned);
       MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
@@ -123,7 +134,9 @@ public final class LanguageModel implements AutoCloseable {
   public static MemoryEstimate estimate(Path path, LoadOptions options) throws IOException {
     List<AutoCloseable> opened = new ArrayList<>();
     try {
-      return plan(path, options, opened).memory();
+      return plan(
+              path, options, context -> CacheFactories.create(options.kvCache(), context), opened)
+          .memory();
     } finally {
       Closing.all(opened);
     }
@@ -138,7 +151,11 @@ public final class LanguageModel implements AutoCloseable {
       KvCache.Factory caches,
       MemoryEstimate memory) {}
 
-  private static Plan plan(Path path, LoadOptions options, List<AutoCloseable> opened)
+  private static Plan plan(
+      Path path,
+      LoadOptions options,
+      Function<KvCacheContext, KvCache.Factory> makeCaches,
+      List<AutoCloseable> opened)
       throws IOException {
     ModelFiles files = ModelFiles.open(path);
     opened.add(files);
@@ -149,8 +166,7 @@ public final class LanguageModel implements AutoCloseable {
     KernelSelector kernels = KernelSelector.open(provider, new DeviceOptions(options.threads()));
     opened.add(kernels);
     KvCache.Factory caches =
-        CacheFactories.create(
-            options.kvCache(), new KvCacheContext(kernels, config.sizes().layers(), files.path()));
+        makeCaches.apply(new KvCacheContext(kernels, config.sizes().layers(), files.path()));
     MatmulKernel matmul = kernels.device().kernel(MatmulKernel.class).orElse(null);
     long weights = 0;
     long packed = 0;
