@@ -25,6 +25,7 @@ public final class Main {
         switch (args.length == 0 ? "" : args[0]) {
           case "attention" -> new AttentionCommand();
           case "decode" -> new DecodeCommand();
+          case "kv-quality" -> new KvQualityCommand();
           default -> null;
         };
     if (command == null) {
