@@ -28,13 +28,16 @@ import picocli.CommandLine.Spec;
     name = "kv-quality",
     sortOptions = false,
     description = {
-      "Measures perplexity and passkey recall of a model against the budget of KV-cache policies and"
-          + " codecs: a context is read, the policy decides, then the text goes on.",
+      "Measures perplexity and passkey recall of a model against the budget of KV-cache policies"
+          + " and codecs: a context is read, the policy decides, then the text goes on.",
       ""
     })
 final class KvQualityCommand implements Callable<Integer> {
   /** Stands in a cache option for the budget. */
   private static final String SHARE = "SHARE";
+
+  /** Stands in a cache option for one divided by the budget. */
+  private static final String INVERSE = "INVERSE";
 
   @Spec private CommandSpec spec;
   @Mixin private BenchOptions options;
@@ -56,7 +59,8 @@ final class KvQualityCommand implements Callable<Integer> {
       names = "--from",
       paramLabel = "SHARE",
       defaultValue = "0.95",
-      description = "Where in the text to begin. Default: ${DEFAULT-VALUE}, the demo's held-out part.")
+      description =
+          "Where in the text to begin. Default: ${DEFAULT-VALUE}, the demo's held-out part.")
   private double from;
 
   @Option(
@@ -65,7 +69,10 @@ final class KvQualityCommand implements Callable<Integer> {
       description =
           "A KV cache to measure, with "
               + SHARE
-              + " for the budget; can be repeated. Default: every policy, and the codecs.")
+              + " for the budget, or "
+              + INVERSE
+              + " for one divided by it; can be repeated. Default: every policy that needs no list"
+              + " of heads, and the codecs.")
   private List<String> caches =
       List.of(
           "full+f32",
@@ -93,8 +100,9 @@ final class KvQualityCommand implements Callable<Integer> {
       names = "--context",
       paramLabel = "TOKENS",
       defaultValue = "1024",
-      description = "Window of perplexity; passkey prompts are a tenth shorter. Default:"
-          + " ${DEFAULT-VALUE}.")
+      description =
+          "Window of perplexity; passkey prompts are a tenth shorter. Default:"
+              + " ${DEFAULT-VALUE}.")
   private int context;
 
   @Option(
@@ -117,7 +125,8 @@ final class KvQualityCommand implements Callable<Integer> {
     String held = whole.substring((int) (from * whole.length()));
     List<Row> rows = new ArrayList<>();
     for (String cache : caches) {
-      for (Double budget : cache.contains(SHARE) ? budgets : List.of(1.0)) {
+      boolean budgeted = cache.contains(SHARE) || cache.contains(INVERSE);
+      for (Double budget : budgeted ? budgets : List.of(1.0)) {
         rows.add(measure(cache, budget, held));
       }
     }
@@ -126,7 +135,10 @@ final class KvQualityCommand implements Callable<Integer> {
   }
 
   private Row measure(String cache, double budget, String held) throws IOException {
-    String option = cache.replace(SHARE, String.format(Locale.ROOT, "%s", budget));
+    String option =
+        cache
+            .replace(SHARE, Double.toString(budget))
+            .replace(INVERSE, String.format(Locale.ROOT, "%.3f", 1 / budget));
     System.err.println("measuring " + option);
     LoadOptions load =
         LoadOptions.builder()

@@ -11,8 +11,9 @@ import java.util.OptionalInt;
 import java.util.SplittableRandom;
 
 /**
- * Perplexity and passkey recall of a loaded model with the KV cache it was loaded with. A context is
- * read as a prompt, after which the cache's policy decides; what follows is not known to it then.
+ * Perplexity and passkey recall of a loaded model with the KV cache it was loaded with. A context
+ * is read as a prompt, after which the cache's policy decides; what follows is not known to it
+ * then.
  */
 public final class KvQuality {
   private static final long SEED = 6;
