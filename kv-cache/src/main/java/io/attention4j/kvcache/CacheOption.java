@@ -17,7 +17,12 @@ import java.util.TreeSet;
 record CacheOption(Map<Kind, OptionSpec> parts) {
   /** Names of codecs with how they store keys and values. */
   static final Map<String, KvFormat> CODECS =
-      Map.of("f32", KvFormat.F32, "f16", KvFormat.F16, "bf16", KvFormat.BF16, "q8", KvFormat.Q8);
+      Map.of(
+          "f32", KvFormat.F32,
+          "f16", KvFormat.F16,
+          "bf16", KvFormat.BF16,
+          "q8", KvFormat.Q8,
+          "q4", KvFormat.Q4);
 
   /** What a part decides. */
   enum Kind {

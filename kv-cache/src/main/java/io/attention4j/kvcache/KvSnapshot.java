@@ -171,6 +171,7 @@ final class KvSnapshot {
     return switch (format) {
       case KvFormat.Plain plain -> plain.dtype().ggmlId();
       case KvFormat.Q8 q8 -> 100;
+      case KvFormat.Q4 q4 -> 101;
     };
   }
 

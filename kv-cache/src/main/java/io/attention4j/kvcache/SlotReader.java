@@ -2,6 +2,7 @@ package io.attention4j.kvcache;
 
 import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.attention.Q4Slots;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.RowCodec;
@@ -65,6 +66,7 @@ final class SlotReader {
           target[d] = scale * parts[0].get(ValueLayout.JAVA_BYTE, d);
         }
       }
+      case KvFormat.Q4 q4 -> Q4Slots.decode(parts[0], 0, parts[1], 0, target, 0, target.length);
     }
   }
 }

@@ -140,7 +140,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=1+q8", "bf16", "q8"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=1+q8", "bf16", "q8", "q4"})
   void contentsDoNotDependOnHowTokensArrive(String option) {
     try (KvCache whole = create(option);
         KvCache pieces = create(option)) {
@@ -154,7 +154,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"f32", "f16", "bf16", "q8"})
+  @ValueSource(strings = {"f32", "f16", "bf16", "q8", "q4"})
   void contiguousAndPagedStoreTheSameBytes(String codec) {
     try (KvCache contiguous = create("contiguous+" + codec);
         KvCache paged = create(codec + "+paged:page=7")) {
@@ -165,7 +165,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "q8"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "q8", "q4"})
   void forksGoTheirOwnWay(String option) {
     try (KvCache original = create(option);
         KvCache alone = create(option);
@@ -242,7 +242,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=32+q8"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=32+q8", "q4"})
   void restoresWhatItSavedBitForBit(String option) throws IOException {
     ByteArrayOutputStream file = new ByteArrayOutputStream();
     try (KvCache saved = create(option);
@@ -333,7 +333,7 @@ class KvCacheTest {
 
   @Test
   void estimatesWhatItTakes() {
-    for (String option : List.of("paged:page=16+f32", "paged:page=16+q8", "contiguous+f16")) {
+    for (String option : List.of("paged:page=16+f32", "paged:page=16+q8", "paged:page=16+q4", "contiguous+f16")) {
       KvCache.Factory factory = new KvCaches().create(option, kernels);
       try (KvCache cache = factory.create(SHAPE)) {
         append(cache, 0, MAX_TOKENS, 1);

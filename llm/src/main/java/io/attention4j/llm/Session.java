@@ -31,7 +31,10 @@ public final class Session implements AutoCloseable {
   private final LayerState[] states;
   private final Step step;
   private final Step.RowSink toLogits = this::takeLogits;
-  private final float[] logits;
+
+  /** [vocabulary]; made when first needed, since kept beginnings need none. */
+  private float[] logits;
+
   private final int vocabulary;
   private int[] tokens = new int[64];
   private int length;
@@ -47,7 +50,6 @@ public final class Session implements AutoCloseable {
     this.states = states;
     this.step = new Step(states);
     this.vocabulary = model.info().config().sizes().vocabulary();
-    this.logits = new float[vocabulary];
   }
 
   LanguageModel model() {
@@ -263,7 +265,14 @@ public final class Session implements AutoCloseable {
   }
 
   private void takeLogits(int row, MemorySegment values, long byteOffset) {
-    MemorySegment.copy(values, Tensor.FLOAT, byteOffset, logits, 0, vocabulary);
+    MemorySegment.copy(values, Tensor.FLOAT, byteOffset, logitsRow(), 0, vocabulary);
+  }
+
+  private float[] logitsRow() {
+    if (logits == null) {
+      logits = new float[vocabulary];
+    }
+    return logits;
   }
 
   /**
@@ -305,6 +314,29 @@ public final class Session implements AutoCloseable {
     pending = NONE;
     logitsValid = false;
     return length;
+  }
+
+  /**
+   * Remembers the present tokens, so that {@link #rewind} to them computes nothing again. Only a
+   * recurrent model needs it, and keeps the last {@value
+   * io.attention4j.engine.operator.RecurrentState#MAX_SNAPSHOTS}; every generation takes one before
+   * and one after its prompt.
+   */
+  public void snapshot() {
+    requireOpen();
+    settle();
+    remember();
+  }
+
+  void remember() {
+    model
+        .scheduler()
+        .exclusively(
+            () -> {
+              for (LayerState state : states) {
+                state.snapshot();
+              }
+            });
   }
 
   /**
@@ -353,8 +385,10 @@ public final class Session implements AutoCloseable {
     copy.tokens = tokens.clone();
     copy.length = length;
     copy.pending = pending;
-    System.arraycopy(logits, 0, copy.logits, 0, vocabulary);
     copy.logitsValid = logitsValid;
+    if (logitsValid) {
+      copy.logits = logits.clone();
+    }
     return copy;
   }
 
@@ -417,7 +451,7 @@ public final class Session implements AutoCloseable {
           });
       runStep(count, start + count < whole.length);
     }
-    System.arraycopy(row, 0, logits, 0, vocabulary);
+    System.arraycopy(row, 0, logitsRow(), 0, vocabulary);
     logitsValid = true;
     return new Score(continuation.clone(), logProbs);
   }

@@ -15,6 +15,7 @@ import io.attention4j.engine.spi.RopeKernel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
@@ -24,7 +25,7 @@ import java.util.function.Function;
 public final class BlockSparseOperator implements AttentionOperator {
   private final String id;
   private final Set<Needs.Direction> directions;
-  private final Function<LayerShape, BlockSelector> selectors;
+  private final BiFunction<LayerShape, OperatorContext, BlockSelector> selectors;
 
   /**
    * An operator.
@@ -37,6 +38,14 @@ public final class BlockSparseOperator implements AttentionOperator {
    */
   public BlockSparseOperator(
       String id, Set<Needs.Direction> directions, Function<LayerShape, BlockSelector> selectors) {
+    this(id, directions, (shape, context) -> selectors.apply(shape));
+  }
+
+  /** An operator whose selectors have weights. */
+  BlockSparseOperator(
+      String id,
+      Set<Needs.Direction> directions,
+      BiFunction<LayerShape, OperatorContext, BlockSelector> selectors) {
     this.id = id;
     this.directions = Set.copyOf(directions);
     this.selectors = selectors;
@@ -55,7 +64,7 @@ public final class BlockSparseOperator implements AttentionOperator {
   @Override
   public AttentionLayer open(LayerShape shape, OperatorContext context) {
     requireSuited(shape);
-    BlockSelector selector = selectors.apply(shape);
+    BlockSelector selector = selectors.apply(shape, context);
     Mask mask =
         selector.mask() instanceof Mask.All
             ? shape.mask()

@@ -24,7 +24,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /** A layer of {@link HyperAttention}. */
-final class HyperLayer implements AttentionLayer {
+final class HyperLayer implements AttentionLayer, SelectionClock {
   private final HyperAttention.Options options;
   private final LayerShape shape;
   private final OperatorContext context;
@@ -36,10 +36,11 @@ final class HyperLayer implements AttentionLayer {
   private final AngularLsh lsh;
   private AttentionInputs inputs;
   private AttentionOutputs outputs;
+  private long selectionNanos;
 
   // Of the prefill at hand: the exact triangles, then the squares of each depth. A row is in one
   // group of each.
-  private final List<HyperGroups> levels = new ArrayList<>();
+  private final List<KeyGroups> levels = new ArrayList<>();
   private int sequence;
   private int firstPosition;
   private KeyBuckets keyBuckets;
@@ -116,12 +117,14 @@ final class HyperLayer implements AttentionLayer {
       dense.run(batch, inputs, outputs);
       return;
     }
+    long start = System.nanoTime();
     levels.clear();
     for (int s = 0; s < batch.sequences(); s++) {
       if (batch.rows(s) > 0) {
         list(s, (SparseState) states[s], in);
       }
     }
+    selectionNanos += System.nanoTime() - start;
     attendLevels(batch, in.q(), out.slice(0, 0, batch.totalRows()));
   }
 
@@ -168,9 +171,9 @@ final class HyperLayer implements AttentionLayer {
     return buckets;
   }
 
-  private HyperGroups level(int depth) {
+  private KeyGroups level(int depth) {
     while (levels.size() <= depth) {
-      levels.add(new HyperGroups());
+      levels.add(new KeyGroups());
     }
     return levels.get(depth);
   }
@@ -189,7 +192,7 @@ final class HyperLayer implements AttentionLayer {
     square(depth, middle, to, from, middle);
   }
 
-  private void exactGroup(HyperGroups groups, int head, int row, int rowEnd, int key, int keyEnd) {
+  private void exactGroup(KeyGroups groups, int head, int row, int rowEnd, int key, int keyEnd) {
     for (int r = row; r < rowEnd; r++) {
       groups.row(r - firstPosition);
     }
@@ -201,7 +204,7 @@ final class HyperLayer implements AttentionLayer {
 
   /** Rows [row, rowEnd) over the earlier keys [key, keyEnd); all are positions. */
   private void square(int depth, int row, int rowEnd, int key, int keyEnd) {
-    HyperGroups groups = level(depth);
+    KeyGroups groups = level(depth);
     int groupSize = shape.queryHeads() / shape.kvHeads();
     boolean approximate = rowEnd - row >= options.min() && keyEnd - key >= options.min();
     for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
@@ -272,7 +275,7 @@ final class HyperLayer implements AttentionLayer {
     return low;
   }
 
-  private void sortedBlocks(HyperGroups groups, int head, int[] rows, int[] keys, Samples samples) {
+  private void sortedBlocks(KeyGroups groups, int head, int[] rows, int[] keys, Samples samples) {
     int blocks = options.block() == 0 ? 1 : Math.ceilDiv(keys.length, options.block());
     int rowsPerBlock = Math.ceilDiv(rows.length, blocks);
     for (int block = 0; block * rowsPerBlock < rows.length; block++) {
@@ -305,7 +308,7 @@ final class HyperLayer implements AttentionLayer {
       Tensor partOut = arena.allocate(DType.F32, rows, heads, shape.valueDim());
       Tensor partLse = arena.allocate(DType.F32, rows, heads);
       boolean first = true;
-      for (HyperGroups level : levels) {
+      for (KeyGroups level : levels) {
         if (level.isEmpty()) {
           continue;
         }
@@ -326,6 +329,11 @@ final class HyperLayer implements AttentionLayer {
       }
     }
     levels.clear();
+  }
+
+  @Override
+  public long selectionNanos() {
+    return selectionNanos;
   }
 
   @Override

@@ -10,7 +10,7 @@ final class WeightedBlocks implements ChosenBlocks {
   private final BlockSelector selector;
   private final int queryHeads;
   private final int kvHeads;
-  private final HyperGroups groups = new HyperGroups();
+  private final KeyGroups groups = new KeyGroups();
   private int sequence;
 
   WeightedBlocks(BlockSelector selector, int queryHeads, int kvHeads) {

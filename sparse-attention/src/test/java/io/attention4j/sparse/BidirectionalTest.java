@@ -36,6 +36,17 @@ class BidirectionalTest {
       all.add(pattern(kernels, "hyper:min=300", (row, key) -> true));
       all.add(pattern(kernels, "hyper:min=1;block=299", (row, key) -> true));
       all.add(pattern(kernels, "hyper:min=1;block=16;samples=299", (row, key) -> true));
+      all.add(pattern(kernels, "lsg:block=299;sparse=0;globals=0;factor=1", (row, key) -> true));
+      all.add(pattern(kernels, "lsg:block=8;sparse=299;factor=1;type=pool", (row, key) -> true));
+      all.add(
+          pattern(
+              kernels,
+              "lsg:block=8;type=none;globals=3",
+              (row, key) -> Math.abs(row / 8 - key / 8) <= 1 || Math.min(row, key) < 3));
+      all.add(pattern(kernels, "combiner:segment=299", (row, key) -> true));
+      all.add(pattern(kernels, "combiner:segment=1", (row, key) -> true));
+      all.add(pattern(kernels, "combiner:type=axial;segment=299", (row, key) -> true));
+      all.add(pattern(kernels, "combiner:type=rowmajor;segment=299", (row, key) -> true));
       all.add(pattern(kernels, "bigbird:block=299;window=1;global=0;random=0", (row, key) -> true));
       all.add(pattern(kernels, "bigbird:block=8;window=1;global=0;random=37", (row, key) -> true));
       all.add(

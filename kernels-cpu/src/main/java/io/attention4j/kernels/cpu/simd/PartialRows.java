@@ -79,7 +79,7 @@ final class PartialRows {
       add(first, first + part * stride);
     }
     boolean empty = softmax && sum[first] == 0;
-    results.write(out, row, head, empty, max[first], sum[first], weighted, first * dim, 1);
+    results.write(out, row, head, empty, max[first], sum[first], weighted, first * dim);
   }
 
   private void add(int into, int from) {

@@ -14,7 +14,7 @@ import java.util.Arrays;
 
 /**
  * Attention of many rows, tile by tile (FlashAttention-2, Dao 2023, arXiv 2307.08691, with the
- * roles of rows and lanes exchanged): a piece of work is up to {@link QueryLanes#MOST} rows of one
+ * roles of rows and lanes exchanged): a piece of work is up to {@link QueryLanes#most} rows of one
  * (sequence, KV head); it walks over the key tiles that its rows may see, in key order. Pieces
  * share nothing, and what a row computes does not depend on how rows are cut into pieces.
  */
@@ -26,7 +26,7 @@ final class Prefill {
   static final int CHUNK_KEYS = 4096;
 
   /** Most lanes of a (sequence, KV head) that are cut along the keys. */
-  private static final int MOST_CUT_LANES = 2 * QueryLanes.MOST;
+  private static final int MOST_CUT_LANES = 1024;
 
   /** Ints of a piece, see the constants below. */
   private static final int FIELDS = 9;
@@ -53,6 +53,8 @@ final class Prefill {
   private final RowResult results;
   private final PartialRows partials;
   private final int paddedValueDim;
+  private final int mostLanes;
+  private final float[] zeros;
   private int[] pieces = new int[FIELDS * 16];
   private int count;
   private int[] merges = new int[MERGE_FIELDS * 16];
@@ -88,6 +90,8 @@ final class Prefill {
     this.results = new RowResult(spec);
     this.partials = partials;
     this.paddedValueDim = Panels.padded(spec.valueDim());
+    mostLanes = QueryLanes.most(spec);
+    zeros = new float[spec.valueDim()];
   }
 
   /** Forgets the pieces and takes the arguments of a run. */
@@ -158,8 +162,8 @@ final class Prefill {
         int blockRow = blocks.rowOffset()[sequence] + index * queryBlocks + b;
         int firstRow = b * blocks.queryBlock();
         int end = Math.min(batch.rows(sequence), firstRow + blocks.queryBlock()) * heads;
-        for (int from = firstRow * heads; from < end; from += QueryLanes.MOST) {
-          int lanes = Math.min(QueryLanes.MOST, end - from);
+        for (int from = firstRow * heads; from < end; from += mostLanes) {
+          int lanes = Math.min(mostLanes, end - from);
           add(sequence, head / spec.groupSize(), head, heads, from, lanes, blockRow, 0, -1);
         }
       }
@@ -170,8 +174,8 @@ final class Prefill {
   void addGroup(GatheredKeys gathered, int group) {
     int head = gathered.queryHead()[group];
     int end = gathered.rowIndptr()[group + 1];
-    for (int from = gathered.rowIndptr()[group]; from < end; from += QueryLanes.MOST) {
-      int lanes = Math.min(QueryLanes.MOST, end - from);
+    for (int from = gathered.rowIndptr()[group]; from < end; from += mostLanes) {
+      int lanes = Math.min(mostLanes, end - from);
       add(gathered.sequence()[group], head / spec.groupSize(), head, 1, from, lanes, group, 0, -1);
     }
   }
@@ -207,7 +211,7 @@ final class Prefill {
     for (int s = 0; s < batch.sequences(); s++) {
       for (int row = batch.firstRow(s); row < batch.firstRow(s) + batch.rows(s); row++) {
         for (int head = 0; head < spec.queryHeads(); head++) {
-          results.write(out, row, head, true, 0, 0, null, 0, 0);
+          results.write(out, row, head, true, 0, 0, zeros, 0);
         }
       }
     }
@@ -365,45 +369,47 @@ final class Prefill {
       case Normalizer.None none -> TileWeights.plain(s, from, to);
     }
     if (!keys.finite) {
-      TileValues.add(keys.rows, spec.valueDim(), from, to, s, lanes.out, outAt, add);
+      TileValues.add(keys.values, spec.valueDim(), from, to, s, lanes.out, outAt, add);
     } else if (Species.WIDE) {
-      MicroTile4.values(keys.values, paddedValueDim, from, to, s, lanes.out, outAt, add);
+      MicroTile4.values(keys.values, spec.valueDim(), from, to, s, lanes.out, outAt, add);
     } else {
-      MicroTile2.values(keys.values, paddedValueDim, from, to, s, lanes.out, outAt, add);
+      MicroTile2.values(keys.values, spec.valueDim(), from, to, s, lanes.out, outAt, add);
     }
     lanes.started[t] = true;
   }
 
   private void write(QueryLanes lanes) {
+    float[] rows = null;
     for (int lane = 0; lane < lanes.count; lane++) {
-      int t = lane / QueryLanes.WIDTH;
+      if (lane % Species.LANES == 0) {
+        rows = lanes.rows(lane);
+      }
       results.write(
           out,
           batch.firstRow(lanes.sequence) + lanes.row[lane],
           lanes.head[lane],
-          !lanes.started[t],
+          !lanes.started[lane / QueryLanes.WIDTH],
           lanes.max[lane],
           lanes.sum[lane],
-          lanes.out,
-          lanes.outAt(t) + lane % QueryLanes.WIDTH,
-          QueryLanes.WIDTH);
+          rows,
+          lane % Species.LANES * spec.valueDim());
     }
   }
 
   private void store(QueryLanes lanes, int partial) {
-    float[] weighted = partials.weighted();
+    int dim = spec.valueDim();
+    float[] rows = null;
     for (int lane = 0; lane < lanes.count; lane++) {
-      int t = lane / QueryLanes.WIDTH;
-      if (!lanes.started[t]) {
+      if (lane % Species.LANES == 0) {
+        rows = lanes.rows(lane);
+      }
+      if (!lanes.started[lane / QueryLanes.WIDTH]) {
         partials.setEmpty(partial + lane);
         continue;
       }
       partials.set(partial + lane, lanes.max[lane], lanes.sum[lane]);
-      int from = lanes.outAt(t) + lane % QueryLanes.WIDTH;
       int to = partials.weightedAt(partial + lane);
-      for (int d = 0; d < spec.valueDim(); d++) {
-        weighted[to + d] = lanes.out[from + d * QueryLanes.WIDTH];
-      }
+      System.arraycopy(rows, lane % Species.LANES * dim, partials.weighted(), to, dim);
     }
   }
 

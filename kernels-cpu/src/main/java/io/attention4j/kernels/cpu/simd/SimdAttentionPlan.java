@@ -104,7 +104,7 @@ final class SimdAttentionPlan implements AttentionPlan {
         lanes += (long) batch.rows(s) * spec.groupSize() * prefill.chunks(s, h);
       }
     }
-    int pieceLanes = QueryLanes.MOST;
+    int pieceLanes = QueryLanes.most(spec);
     while (pieceLanes > QueryLanes.WIDTH
         && lanes < (long) PIECES_PER_WORKER * workers.threads() * pieceLanes) {
       pieceLanes /= 2;

@@ -4,7 +4,7 @@ import io.attention4j.engine.attention.GatheredKeys;
 import java.util.Arrays;
 
 /** Gathered groups while they are being listed: rows of a head and the keys they read. */
-final class HyperGroups {
+final class KeyGroups {
   private int groups;
   private int rowCount;
   private int keyCount;
