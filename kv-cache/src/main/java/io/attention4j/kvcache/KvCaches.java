@@ -12,6 +12,7 @@ import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.kvcache.policy.KvPolicy;
 import io.attention4j.kvcache.policy.Policies;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -62,20 +63,24 @@ public final class KvCaches implements KvCacheProvider {
     OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
     OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
     boolean full = own == null && policy.name().equals(Policies.FULL);
+    boolean operator = own == null && Policies.OPERATORS.contains(policy.name());
     if (layout.name().equals(CONTIGUOUS)) {
       layout.allow();
       if (!full) {
         throw new IllegalArgumentException(
             "KV policy '"
                 + (own == null ? policy.name() : own.id())
-                + "' drops tokens, which a contiguous cache cannot free; use paged");
+                + "' works on pages, which a contiguous cache has not; use paged");
       }
       return new Contiguous(context.kernels(), format);
     }
     int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
     if (full) {
       policy.allow();
-      return new Paged(context.kernels(), format, page);
+      return new Paged(context.kernels(), format, page, null);
+    }
+    if (operator) {
+      return new Paged(context.kernels(), format, page, policy.toString());
     }
     return new Ragged(
         context.kernels(), format, page, own == null ? Policies.create(policy, context) : own);
@@ -147,8 +152,17 @@ public final class KvCaches implements KvCacheProvider {
   }
 
   private static final class Paged extends Pages {
-    Paged(KernelSelector kernels, KvFormat format, int pageTokens) {
+    private final String attention;
+
+    /** With the operator that reads them, or null for any. */
+    Paged(KernelSelector kernels, KvFormat format, int pageTokens, String attention) {
       super(kernels, format, pageTokens);
+      this.attention = attention;
+    }
+
+    @Override
+    public Optional<String> attention() {
+      return Optional.ofNullable(attention);
     }
 
     @Override

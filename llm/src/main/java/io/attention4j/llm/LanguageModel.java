@@ -109,6 +109,26 @@ public final class LanguageModel implements AutoCloseable {
     return load(path, options, caches, attempts.getLast());
   }
 
+  /** The operators that options name, or the one that the KV cache is made for. */
+  private static String attention(LoadOptions options, KvCache.Factory caches) {
+    String named = options.attention();
+    if (caches.attention().isEmpty()) {
+      return named;
+    }
+    String needed = caches.attention().get();
+    if (!named.equals(LoadOptions.DEFAULTS.attention()) && !named.equals(needed)) {
+      throw new IllegalArgumentException(
+          "KV cache '"
+              + options.kvCache()
+              + "' is read by the attention '"
+              + needed
+              + "', but '"
+              + named
+              + "' is asked for; leave one of them out");
+    }
+    return needed;
+  }
+
   /** The provider that options name, or null for the automatic choice. */
   private static String provider(LoadOptions options) {
     return options.kernels().equals(KernelSelector.AUTO) ? null : options.kernels();
@@ -128,7 +148,8 @@ public final class LanguageModel implements AutoCloseable {
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
       List<OptionSpec> attention =
-          LayerOptions.parse(options.attention()).forLayers(plan.config().sizes().layers());
+          LayerOptions.parse(attention(options, plan.caches()))
+              .forLayers(plan.config().sizes().layers());
       Decoder decoder =
           Decoder.load(
               plan.files(),

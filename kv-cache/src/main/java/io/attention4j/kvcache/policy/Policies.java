@@ -12,6 +12,9 @@ public final class Policies {
   /** Drops nothing: the cache itself, without a policy. */
   public static final String FULL = "full";
 
+  /** Methods that drop nothing and choose what to read: attention operators of the same name. */
+  public static final Set<String> OPERATORS = Set.of("quest");
+
   private static final Map<String, BiFunction<OptionSpec, KvCacheContext, KvPolicy>> POLICIES =
       new TreeMap<>();
 
@@ -30,7 +33,7 @@ public final class Policies {
 
   private Policies() {}
 
-  /** All names but {@link #FULL}. */
+  /** Names of the policies that drop tokens. */
   public static Set<String> names() {
     return POLICIES.keySet();
   }
