@@ -140,7 +140,8 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=1+q8", "bf16", "q8", "q4"})
+  @ValueSource(
+      strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=1+q8", "bf16", "q8", "q4"})
   void contentsDoNotDependOnHowTokensArrive(String option) {
     try (KvCache whole = create(option);
         KvCache pieces = create(option)) {
@@ -333,7 +334,8 @@ class KvCacheTest {
 
   @Test
   void estimatesWhatItTakes() {
-    for (String option : List.of("paged:page=16+f32", "paged:page=16+q8", "paged:page=16+q4", "contiguous+f16")) {
+    for (String option :
+        List.of("paged:page=16+f32", "paged:page=16+q8", "paged:page=16+q4", "contiguous+f16")) {
       KvCache.Factory factory = new KvCaches().create(option, kernels);
       try (KvCache cache = factory.create(SHAPE)) {
         append(cache, 0, MAX_TOKENS, 1);

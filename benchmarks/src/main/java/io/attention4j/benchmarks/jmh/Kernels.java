@@ -23,7 +23,8 @@ final class Kernels {
       case "q8" -> KvFormat.Q8;
       case "q4" -> KvFormat.Q4;
       default ->
-          throw new IllegalArgumentException("format " + name + " is none of f32, f16, bf16, q8, q4");
+          throw new IllegalArgumentException(
+              "format " + name + " is none of f32, f16, bf16, q8, q4");
     };
   }
 }

@@ -59,8 +59,7 @@ final class ReferenceKvWrite implements KvWriteKernel {
       }
       case Q4 q4 -> {
         long codes = (long) slot * Q4.codeBytes(dim);
-        long parameters =
-            Q4.parameterOffset(capacity, dim) + (long) slot * Q4.parameterBytes(dim);
+        long parameters = Q4.parameterOffset(capacity, dim) + (long) slot * Q4.parameterBytes(dim);
         Q4Slots.encode(values, 0, dim, page, codes, page, parameters);
       }
     }

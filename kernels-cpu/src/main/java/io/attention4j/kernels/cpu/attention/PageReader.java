@@ -36,9 +36,7 @@ public final class PageReader {
     for (int r = 0; r < count; r++) {
       long codes = offset + (long) (slot + r) * Q4.codeBytes(dim);
       long parameters =
-          offset
-              + Q4.parameterOffset(capacity, dim)
-              + (long) (slot + r) * Q4.parameterBytes(dim);
+          offset + Q4.parameterOffset(capacity, dim) + (long) (slot + r) * Q4.parameterBytes(dim);
       Q4Slots.decode(memory, codes, memory, parameters, to, at + r * dim, dim);
     }
   }

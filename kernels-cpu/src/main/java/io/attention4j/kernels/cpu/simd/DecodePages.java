@@ -109,14 +109,7 @@ final class DecodePages {
       MemorySegment memory = PageFormat.host(page.keys());
       if (expandsKeys) {
         Q4Expand.slots(
-            memory,
-            page.keyOffset(),
-            page.capacity(),
-            spec.headDim(),
-            at,
-            part,
-            room.gathered,
-            0);
+            memory, page.keyOffset(), page.capacity(), spec.headDim(), at, part, room.gathered, 0);
         scoreQuads(room.gathered, 0, KEYS, 0, part, key + k, room);
       } else {
         scoreQuads(memory, page.keyOffset(), page.capacity(), at, part, key + k, room);
@@ -181,7 +174,16 @@ final class DecodePages {
         page = in.kv().page(sequence, kvHead, ++p);
       }
       MemorySegment memory = PageFormat.host(page.keys());
-      copy(expandsKeys, keyFormat, spec.headDim(), memory, page.keyOffset(), page.capacity(), at, room, k);
+      copy(
+          expandsKeys,
+          keyFormat,
+          spec.headDim(),
+          memory,
+          page.keyOffset(),
+          page.capacity(),
+          at,
+          room,
+          k);
       room.position[k] = MaskBounds.relative(batch, sequence, page.position(at));
       float[] bias = page.bias();
       biased |= bias != null;
@@ -264,7 +266,16 @@ final class DecodePages {
         page = in.kv().page(sequence, kvHead, ++p);
       }
       MemorySegment memory = PageFormat.host(page.values());
-      copy(expandsValues, valueFormat, spec.valueDim(), memory, page.valueOffset(), page.capacity(), at, room, k);
+      copy(
+          expandsValues,
+          valueFormat,
+          spec.valueDim(),
+          memory,
+          page.valueOffset(),
+          page.capacity(),
+          at,
+          room,
+          k);
     }
     addQuads(room.gathered, 0, KEYS, 0, keys, key, room);
   }

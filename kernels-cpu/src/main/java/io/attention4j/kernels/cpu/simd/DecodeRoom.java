@@ -72,8 +72,8 @@ final class DecodeRoom {
   final float[] bias = new float[TileTable.KEYS];
 
   /**
-   * A page of {@link TileTable#KEYS} slots for the keys or values of a gathered run, or for those of
-   * a Q4 page as floats; null where neither is read.
+   * A page of {@link TileTable#KEYS} slots for the keys or values of a gathered run, or for those
+   * of a Q4 page as floats; null where neither is read.
    */
   final MemorySegment gathered;
 
