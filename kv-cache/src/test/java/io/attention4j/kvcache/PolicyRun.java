@@ -17,6 +17,7 @@ import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kvcache.policy.KvPolicy;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -203,6 +204,39 @@ final class PolicyRun implements AutoCloseable {
       }
     }
     return result;
+  }
+
+  /** A prompt whose outputs nobody wants, for policies that look at keys and values alone. */
+  void store(int tokens) {
+    int rows = 512;
+    float[] k = new float[rows * shape.kvHeads() * shape.headDim()];
+    float[] v = new float[k.length];
+    float[] tokenQ = new float[shape.queryHeads() * shape.headDim()];
+    float[] tokenK = new float[shape.kvHeads() * shape.headDim()];
+    float[] tokenV = new float[tokenK.length];
+    Tensor keys = Tensor.ofFloats(arena, k, rows, shape.kvHeads(), shape.headDim());
+    Tensor values = Tensor.ofFloats(arena, v, rows, shape.kvHeads(), shape.headDim());
+    Tensor queries =
+        Tensor.ofFloats(
+            arena, new float[rows * tokenQ.length], rows, shape.queryHeads(), shape.headDim());
+    AttentionBatch batch = new AttentionBatch();
+    LayerInputs in = new LayerInputs();
+    in.batch(batch);
+    in.layer(null, queries, keys, values, null);
+    for (int from = 0; from < tokens; from += rows) {
+      int count = Math.min(rows, tokens - from);
+      for (int row = 0; row < count; row++) {
+        data.token(from + row, tokenQ, tokenK, tokenV);
+        MemorySegment.copy(
+            tokenK, 0, keys.segment(), Tensor.FLOAT, 4L * row * tokenK.length, tokenK.length);
+        MemorySegment.copy(
+            tokenV, 0, values.segment(), Tensor.FLOAT, 4L * row * tokenV.length, tokenV.length);
+      }
+      batch.reset();
+      batch.continued(batch.add(count, from), from + count < tokens);
+      cache().append(keys, values, 0, count);
+      cache().attended(in, 0, null);
+    }
   }
 
   /** A prompt in chunks, then tokens one by one; the outputs of all rows. */
