@@ -26,6 +26,7 @@ public final class Main {
         switch (args.length == 0 ? "" : args[0]) {
           case "attention" -> new AttentionCommand();
           case "decode" -> new DecodeCommand();
+          case "kv-quality" -> new KvQualityCommand();
           case "mqar" -> new MqarCommand();
           case "sparse" -> new SparseCommand();
           case "quality" -> new QualityCommand();

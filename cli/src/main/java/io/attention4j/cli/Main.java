@@ -72,6 +72,7 @@ public final class Main implements Runnable {
     commands.put("inspect", InspectCommand::new);
     commands.put("tokenize", TokenizeCommand::new);
     commands.put("quantize", QuantizeCommand::new);
+    commands.put("razor-heads", RazorHeadsCommand::new);
     commands.put("doctor", DoctorCommand::new);
     commands.put("conformance", ConformanceCommand::new);
     return commands;

@@ -46,6 +46,7 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
     private static Set<String> policies() {
       Set<String> all = new TreeSet<>(Policies.names());
       all.add(Policies.FULL);
+      all.addAll(Policies.OPERATORS);
       return all;
     }
   }

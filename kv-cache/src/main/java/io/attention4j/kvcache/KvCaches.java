@@ -12,6 +12,7 @@ import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.kvcache.policy.KvPolicy;
 import io.attention4j.kvcache.policy.Policies;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -37,29 +38,52 @@ public final class KvCaches implements KvCacheProvider {
 
   @Override
   public KvCache.Factory create(String text, KvCacheContext context) {
+    return create(CacheOption.parse(text), null, context);
+  }
+
+  /**
+   * Caches with a policy of the caller's own.
+   *
+   * @param text codec, tier and layout as in {@link #create(String, KvCacheContext)}
+   * @throws IllegalArgumentException if the option names a policy too
+   */
+  public KvCache.Factory create(String text, KvPolicy policy, KvCacheContext context) {
     CacheOption option = CacheOption.parse(text);
+    if (option.parts().containsKey(CacheOption.Kind.POLICY)) {
+      throw new IllegalArgumentException(
+          "KV cache '" + text + "' names a policy beside '" + policy.id() + "'; leave it out");
+    }
+    return create(option, policy, context);
+  }
+
+  private static KvCache.Factory create(CacheOption option, KvPolicy own, KvCacheContext context) {
     KvFormat format =
         CacheOption.CODECS.get(option.part(CacheOption.Kind.CODEC, "f16").allow().name());
     option.part(CacheOption.Kind.TIER, "memory").allow();
     OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
     OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
-    boolean full = policy.name().equals(Policies.FULL);
+    boolean full = own == null && policy.name().equals(Policies.FULL);
+    boolean operator = own == null && Policies.OPERATORS.contains(policy.name());
     if (layout.name().equals(CONTIGUOUS)) {
       layout.allow();
       if (!full) {
         throw new IllegalArgumentException(
             "KV policy '"
-                + policy.name()
-                + "' drops tokens, which a contiguous cache cannot free; use paged");
+                + (own == null ? policy.name() : own.id())
+                + "' works on pages, which a contiguous cache has not; use paged");
       }
       return new Contiguous(context.kernels(), format);
     }
     int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
     if (full) {
       policy.allow();
-      return new Paged(context.kernels(), format, page);
+      return new Paged(context.kernels(), format, page, null);
     }
-    return new Ragged(context.kernels(), format, page, Policies.create(policy, context));
+    if (operator) {
+      return new Paged(context.kernels(), format, page, policy.toString());
+    }
+    return new Ragged(
+        context.kernels(), format, page, own == null ? Policies.create(policy, context) : own);
   }
 
   private record Contiguous(KernelSelector kernels, KvFormat format) implements KvCache.Factory {
@@ -128,8 +152,17 @@ public final class KvCaches implements KvCacheProvider {
   }
 
   private static final class Paged extends Pages {
-    Paged(KernelSelector kernels, KvFormat format, int pageTokens) {
+    private final String attention;
+
+    /** With the operator that reads them, or null for any. */
+    Paged(KernelSelector kernels, KvFormat format, int pageTokens, String attention) {
       super(kernels, format, pageTokens);
+      this.attention = attention;
+    }
+
+    @Override
+    public Optional<String> attention() {
+      return Optional.ofNullable(attention);
     }
 
     @Override

@@ -11,8 +11,12 @@ import java.util.ArrayDeque;
  * closed session held goes back to the machine. Thread-safe.
  */
 final class PagePool {
-  /** Slabs are about this large: few enough allocations, little waste in small models. */
-  private static final long SLAB_BYTES = 1 << 20;
+  /**
+   * Slabs are about this large: few enough allocations, and small enough that the pages of a slab
+   * come from one head's part of a prompt's chunk, so that they are free together when a policy
+   * drops them.
+   */
+  private static final long SLAB_BYTES = 1 << 17;
 
   /** Memory that is allocated and freed at once. */
   static final class Slab {

@@ -313,7 +313,7 @@ class KvCacheTest {
     record Case(String option, String expected) {}
     List<Case> cases =
         List.of(
-            new Case("zip", "bf16, contiguous, f16"),
+            new Case("zip", "bf16, contiguous, duo"),
             new Case("f16+q8", "two codecs"),
             new Case("paged+contiguous", "two layouts"),
             new Case("window:keep=0.5+sink-window:keep=0.5", "two policies"),

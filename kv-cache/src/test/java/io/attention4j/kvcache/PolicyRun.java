@@ -15,7 +15,9 @@ import io.attention4j.engine.operator.SoftmaxOperator;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.kvcache.policy.KvPolicy;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,6 +25,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
+import java.util.function.Function;
 
 /**
  * One softmax layer over a cache with a policy, fed with tokens whose queries, keys and values are
@@ -47,8 +50,38 @@ final class PolicyRun implements AutoCloseable {
     this(option, queryHeads, kvHeads, headDim, PolicyRun::random, 1, null);
   }
 
+  /** A policy of the test's own. */
+  PolicyRun(KvPolicy policy, int queryHeads, int kvHeads, int headDim, Data data) {
+    this(
+        context -> new KvCaches().create("f32", policy, context),
+        queryHeads,
+        kvHeads,
+        headDim,
+        data,
+        1,
+        null);
+  }
+
   PolicyRun(
       String option, int queryHeads, int kvHeads, int headDim, Data data, int layers, Path model) {
+    this(
+        context -> new KvCaches().create(option, context),
+        queryHeads,
+        kvHeads,
+        headDim,
+        data,
+        layers,
+        model);
+  }
+
+  private PolicyRun(
+      Function<KvCacheContext, KvCache.Factory> caches,
+      int queryHeads,
+      int kvHeads,
+      int headDim,
+      Data data,
+      int layers,
+      Path model) {
     this.data = data;
     shape =
         new LayerShape(
@@ -63,7 +96,7 @@ final class PolicyRun implements AutoCloseable {
             List.of(),
             null,
             1 << 16);
-    factory = new KvCaches().create(option, new KvCacheContext(kernels, layers, model));
+    factory = caches.apply(new KvCacheContext(kernels, layers, model));
     KvCache.Factory remembering =
         new KvCache.Factory() {
           @Override
@@ -171,6 +204,39 @@ final class PolicyRun implements AutoCloseable {
       }
     }
     return result;
+  }
+
+  /** A prompt whose outputs nobody wants, for policies that look at keys and values alone. */
+  void store(int tokens) {
+    int rows = 512;
+    float[] k = new float[rows * shape.kvHeads() * shape.headDim()];
+    float[] v = new float[k.length];
+    float[] tokenQ = new float[shape.queryHeads() * shape.headDim()];
+    float[] tokenK = new float[shape.kvHeads() * shape.headDim()];
+    float[] tokenV = new float[tokenK.length];
+    Tensor keys = Tensor.ofFloats(arena, k, rows, shape.kvHeads(), shape.headDim());
+    Tensor values = Tensor.ofFloats(arena, v, rows, shape.kvHeads(), shape.headDim());
+    Tensor queries =
+        Tensor.ofFloats(
+            arena, new float[rows * tokenQ.length], rows, shape.queryHeads(), shape.headDim());
+    AttentionBatch batch = new AttentionBatch();
+    LayerInputs in = new LayerInputs();
+    in.batch(batch);
+    in.layer(null, queries, keys, values, null);
+    for (int from = 0; from < tokens; from += rows) {
+      int count = Math.min(rows, tokens - from);
+      for (int row = 0; row < count; row++) {
+        data.token(from + row, tokenQ, tokenK, tokenV);
+        MemorySegment.copy(
+            tokenK, 0, keys.segment(), Tensor.FLOAT, 4L * row * tokenK.length, tokenK.length);
+        MemorySegment.copy(
+            tokenV, 0, values.segment(), Tensor.FLOAT, 4L * row * tokenV.length, tokenV.length);
+      }
+      batch.reset();
+      batch.continued(batch.add(count, from), from + count < tokens);
+      cache().append(keys, values, 0, count);
+      cache().attended(in, 0, null);
+    }
   }
 
   /** A prompt in chunks, then tokens one by one; the outputs of all rows. */

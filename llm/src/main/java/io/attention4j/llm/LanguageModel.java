@@ -27,6 +27,7 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * A loaded model. Any number of threads may open sessions and use one each; sessions that are busy
@@ -79,13 +80,23 @@ public final class LanguageModel implements AutoCloseable {
    * @throws IOException if the system cannot read a file
    */
   public static LanguageModel load(Path path, LoadOptions options) throws IOException {
+    return load(path, options, context -> CacheFactories.create(options.kvCache(), context));
+  }
+
+  /**
+   * The same with KV caches of the caller's making, for example with a policy of its own; the
+   * option {@link LoadOptions#kvCache} is then only their name in reports and saved sessions.
+   */
+  public static LanguageModel load(
+      Path path, LoadOptions options, Function<KvCacheContext, KvCache.Factory> caches)
+      throws IOException {
     List<String> attempts = KernelSelector.attempts(provider(options));
     if (!options.attention().equals(LoadOptions.DEFAULTS.attention())) {
       attempts = List.of(attempts.getLast()); // other operators may read keys on the host
     }
     for (String kernels : attempts.subList(0, attempts.size() - 1)) {
       try {
-        return load(path, options, kernels);
+        return load(path, options, caches, kernels);
       } catch (IllegalArgumentException | IllegalStateException e) {
         System.getLogger(LanguageModel.class.getName())
             .log(
@@ -95,7 +106,27 @@ public final class LanguageModel implements AutoCloseable {
                 e.getMessage());
       }
     }
-    return load(path, options, attempts.getLast());
+    return load(path, options, caches, attempts.getLast());
+  }
+
+  /** The operators that options name, or the one that the KV cache is made for. */
+  private static String attention(LoadOptions options, KvCache.Factory caches) {
+    String named = options.attention();
+    if (caches.attention().isEmpty()) {
+      return named;
+    }
+    String needed = caches.attention().get();
+    if (!named.equals(LoadOptions.DEFAULTS.attention()) && !named.equals(needed)) {
+      throw new IllegalArgumentException(
+          "KV cache '"
+              + options.kvCache()
+              + "' is read by the attention '"
+              + needed
+              + "', but '"
+              + named
+              + "' is asked for; leave one of them out");
+    }
+    return needed;
   }
 
   /** The provider that options name, or null for the automatic choice. */
@@ -103,17 +134,22 @@ public final class LanguageModel implements AutoCloseable {
     return options.kernels().equals(KernelSelector.AUTO) ? null : options.kernels();
   }
 
-  private static LanguageModel load(Path path, LoadOptions options, String provider)
+  private static LanguageModel load(
+      Path path,
+      LoadOptions options,
+      Function<KvCacheContext, KvCache.Factory> caches,
+      String provider)
       throws IOException {
     List<AutoCloseable> owned = new ArrayList<>();
     boolean complete = false;
     try {
-      Plan plan = plan(path, options, provider, owned);
+      Plan plan = plan(path, options, caches, provider, owned);
       MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
       List<OptionSpec> attention =
-          LayerOptions.parse(options.attention()).forLayers(plan.config().sizes().layers());
+          LayerOptions.parse(attention(options, plan.caches()))
+              .forLayers(plan.config().sizes().layers());
       Decoder decoder =
           Decoder.load(
               plan.files(),
@@ -151,7 +187,13 @@ public final class LanguageModel implements AutoCloseable {
   public static MemoryEstimate estimate(Path path, LoadOptions options) throws IOException {
     List<AutoCloseable> opened = new ArrayList<>();
     try {
-      return plan(path, options, provider(options), opened).memory();
+      return plan(
+              path,
+              options,
+              context -> CacheFactories.create(options.kvCache(), context),
+              provider(options),
+              opened)
+          .memory();
     } finally {
       Closing.all(opened);
     }
@@ -167,7 +209,11 @@ public final class LanguageModel implements AutoCloseable {
       MemoryEstimate memory) {}
 
   private static Plan plan(
-      Path path, LoadOptions options, String provider, List<AutoCloseable> opened)
+      Path path,
+      LoadOptions options,
+      Function<KvCacheContext, KvCache.Factory> makeCaches,
+      String provider,
+      List<AutoCloseable> opened)
       throws IOException {
     ModelFiles files = ModelFiles.open(path);
     opened.add(files);
@@ -178,8 +224,7 @@ public final class LanguageModel implements AutoCloseable {
     KernelSelector kernels = KernelSelector.open(provider, new DeviceOptions(options.threads()));
     opened.add(kernels);
     KvCache.Factory caches =
-        CacheFactories.create(
-            options.kvCache(), new KvCacheContext(kernels, config.sizes().layers(), files.path()));
+        makeCaches.apply(new KvCacheContext(kernels, config.sizes().layers(), files.path()));
     MatmulKernel matmul = kernels.device().kernel(MatmulKernel.class).orElse(null);
     long weights = 0;
     long packed = 0;

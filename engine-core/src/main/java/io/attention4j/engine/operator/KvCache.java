@@ -6,6 +6,7 @@ import io.attention4j.engine.tensor.Tensor;
 import java.io.IOException;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
+import java.util.Optional;
 
 /** Keys and values of one layer of one sequence. Not thread-safe. */
 public interface KvCache extends AutoCloseable {
@@ -76,6 +77,14 @@ public interface KvCache extends AutoCloseable {
     /** What its caches read in {@link KvCache#attended}. */
     default Observes observes() {
       return Observes.NOTHING;
+    }
+
+    /**
+     * The attention operator that reads these caches, as an option of {@link Operators}, where the
+     * cache is a method's other half; empty where any does.
+     */
+    default Optional<String> attention() {
+      return Optional.empty();
     }
 
     /** An empty cache. */

@@ -12,15 +12,28 @@ public final class Policies {
   /** Drops nothing: the cache itself, without a policy. */
   public static final String FULL = "full";
 
+  /** Methods that drop nothing and choose what to read: attention operators of the same name. */
+  public static final Set<String> OPERATORS = Set.of("quest");
+
   private static final Map<String, BiFunction<OptionSpec, KvCacheContext, KvPolicy>> POLICIES =
-      new TreeMap<>(
-          Map.of(
-              SinkWindow.ID, (option, context) -> SinkWindow.of(option),
-              SinkWindow.WINDOW, (option, context) -> SinkWindow.window(option)));
+      new TreeMap<>();
+
+  static {
+    POLICIES.put(SinkWindow.ID, (option, context) -> SinkWindow.of(option));
+    POLICIES.put(SinkWindow.WINDOW, (option, context) -> SinkWindow.window(option));
+    POLICIES.put(SnapKv.ID, (option, context) -> SnapKv.of(option));
+    POLICIES.put(SnapKv.ADA, (option, context) -> SnapKv.ada(option));
+    POLICIES.put(SnapKv.PYRAMID, (option, context) -> SnapKv.pyramid(option, context.layers()));
+    POLICIES.put(Tova.ID, (option, context) -> Tova.of(option));
+    POLICIES.put(H2o.ID, (option, context) -> H2o.of(option));
+    POLICIES.put(ExpectedAttention.ID, (option, context) -> ExpectedAttention.of(option));
+    POLICIES.put(Razor.ID, Razor::of);
+    POLICIES.put(Duo.ID, (option, context) -> Duo.of(option));
+  }
 
   private Policies() {}
 
-  /** All names but {@link #FULL}. */
+  /** Names of the policies that drop tokens. */
   public static Set<String> names() {
     return POLICIES.keySet();
   }
