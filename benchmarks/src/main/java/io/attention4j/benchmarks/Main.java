@@ -9,7 +9,7 @@ import java.util.Arrays;
 import picocli.CommandLine;
 
 /**
- * {@code attention} and {@code decode} print tables of ratios; every other first argument goes to
+ * {@code attention}, {@code decode} and {@code linear} print tables of ratios; every other first argument goes to
  * JMH, which runs the benchmarks of this module.
  */
 public final class Main {
@@ -25,6 +25,7 @@ public final class Main {
         switch (args.length == 0 ? "" : args[0]) {
           case "attention" -> new AttentionCommand();
           case "decode" -> new DecodeCommand();
+          case "linear" -> new LinearCommand();
           default -> null;
         };
     if (command == null) {
