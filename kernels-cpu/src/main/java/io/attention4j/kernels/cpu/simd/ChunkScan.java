@@ -9,12 +9,13 @@ import io.attention4j.engine.spi.LinearScanSpec.Write;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.recurrent.ScanCall;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * A head in chunks of {@value #CHUNK} tokens: matrix products inside a chunk and with the state
+ * Heads in chunks of {@value #CHUNK} tokens: matrix products inside a chunk and with the state
  * (Yang et al. 2024, arXiv 2312.06635, section 4, and 2406.06484, section 3). With r what a token
  * recalls with, z what it recalled, k and w the writers, D the product of decays between two
  * tokens:
@@ -32,6 +33,8 @@ import jdk.incubator.vector.VectorOperators;
  * overflows, however strong the decay, and no exponential of a sum occurs.
  */
 final class ChunkScan {
+  private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
+
   /** Tokens of a chunk. */
   static final int CHUNK = 64;
 
@@ -51,7 +54,10 @@ final class ChunkScan {
   private final boolean recalls;
   private final boolean lowRank;
 
-  private final float[] state;
+  /** One per head of a run; the present one is {@link #state}. */
+  private float[][] states = {};
+
+  private float[] state;
   private final float[] decay;
   private final float[] q;
   private final float[] r;
@@ -86,7 +92,6 @@ final class ChunkScan {
     group = spec.groupSize();
     recalls = spec.write() != Write.ADD;
     lowRank = spec.write() == Write.LOW_RANK;
-    state = new float[keyDim * valueDim];
     decay = new float[CHUNK * keyDim];
     q = new float[Math.multiplyExact(group, CHUNK * keyDim)];
     r = new float[CHUNK * keyDim];
@@ -113,14 +118,29 @@ final class ChunkScan {
     return spec.keyDim() % LANES == 0 && spec.valueDim() % LANES == 0;
   }
 
-  /** Runs all tokens of a head. */
-  void run(ScanCall call, int head) {
-    call.state().copy(0, head, state, 0);
-    for (int from = 0; from < call.tokens(); from += CHUNK) {
-      chunk(call, head, from, Math.min(CHUNK, call.tokens() - from));
+  /**
+   * Runs all tokens of the heads [from, to). Heads take turns chunk by chunk, since the rows of a
+   * token lie side by side for all heads: one head alone would touch a memory page for each row of
+   * each input.
+   */
+  void run(ScanCall call, int from, int to) {
+    if (states.length < to - from) {
+      states = new float[to - from][keyDim * valueDim];
     }
-    long at = call.state().at(0, head);
-    MemorySegment.copy(state, 0, call.state().memory(), Tensor.FLOAT, at, state.length);
+    for (int head = from; head < to; head++) {
+      call.state().copy(0, head, states[head - from], 0);
+    }
+    for (int token = 0; token < call.tokens(); token += CHUNK) {
+      for (int head = from; head < to; head++) {
+        state = states[head - from];
+        chunk(call, head, token, Math.min(CHUNK, call.tokens() - token));
+      }
+    }
+    for (int head = from; head < to; head++) {
+      long at = call.state().at(0, head);
+      MemorySegment.copy(
+          states[head - from], 0, call.state().memory(), Tensor.FLOAT, at, keyDim * valueDim);
+    }
   }
 
   private void chunk(ScanCall call, int head, int from, int tokens) {
@@ -137,8 +157,10 @@ final class ChunkScan {
       respond(g, padded);
       for (int t = 0; t < tokens; t++) {
         long at = call.out().at(from + t, head * group + g);
-        MemorySegment.copy(
-            y, t * valueDim, call.out().memory(), Tensor.FLOAT, at, valueDim);
+        for (int i = 0; i < valueDim; i += LANES) {
+          FloatVector.fromArray(FLOAT, y, t * valueDim + i)
+              .intoMemorySegment(call.out().memory(), at + (long) i * Float.BYTES, LE);
+        }
       }
     }
     advance(padded);
@@ -165,47 +187,58 @@ final class ChunkScan {
     }
     for (int t = 0; t < tokens; t++) {
       int at = t * keyDim;
-      call.k().copy(from + t, head, k, at);
-      call.v().copy(from + t, head, u, t * valueDim);
+      read(call.k(), from + t, head, 1, keyDim, k, at);
+      read(call.v(), from + t, head, 1, valueDim, u, t * valueDim);
       switch (spec.decay()) {
         case NONE -> {}
         case HEAD -> {
           float g = call.decay().memory().get(Tensor.FLOAT, call.decay().at(from + t, head));
           Arrays.fill(decay, at, at + keyDim, (float) Math.exp(g));
         }
-        case KEY -> {
-          call.decay().copy(from + t, head, decay, at);
-          exp(at);
-        }
+        case KEY -> readExp(call.decay(), from + t, head, at);
       }
       switch (spec.write()) {
         case ADD -> {}
         case DELTA -> {
           beta[t] = call.beta().memory().get(Tensor.FLOAT, call.beta().at(from + t, head));
-          scaled(k, at, -1, r, at);
+          read(call.k(), from + t, head, -1, keyDim, r, at);
         }
         case LOW_RANK -> {
-          call.read().copy(from + t, head, r, at);
-          call.write().copy(from + t, head, w, at);
+          read(call.read(), from + t, head, 1, keyDim, r, at);
+          read(call.write(), from + t, head, 1, keyDim, w, at);
         }
       }
       for (int g = 0; g < group; g++) {
-        int to = g * CHUNK * keyDim + at;
-        call.q().copy(from + t, head * group + g, q, to);
-        scaled(q, to, spec.scale(), q, to);
+        int query = head * group + g;
+        read(call.q(), from + t, query, spec.scale(), keyDim, q, g * CHUNK * keyDim + at);
       }
     }
   }
 
-  private void exp(int at) {
-    for (int i = at; i < at + keyDim; i += LANES) {
-      Exp2.upTo127(FloatVector.fromArray(FLOAT, decay, i).mul(Exp2.LOG2_E)).intoArray(decay, i);
+  /** Copies a row times a factor. A call of MemorySegment.copy would take longer than the row. */
+  private static void read(
+      ScanCall.Source source,
+      int token,
+      int head,
+      float factor,
+      int count,
+      float[] target,
+      int to) {
+    MemorySegment memory = source.memory();
+    long at = source.at(token, head);
+    for (int i = 0; i < count; i += LANES) {
+      FloatVector.fromMemorySegment(FLOAT, memory, at + (long) i * Float.BYTES, LE)
+          .mul(factor)
+          .intoArray(target, to + i);
     }
   }
 
-  private void scaled(float[] x, int at, float factor, float[] target, int to) {
+  private void readExp(ScanCall.Source source, int token, int head, int to) {
+    MemorySegment memory = source.memory();
+    long at = source.at(token, head);
     for (int i = 0; i < keyDim; i += LANES) {
-      FloatVector.fromArray(FLOAT, x, at + i).mul(factor).intoArray(target, to + i);
+      FloatVector g = FloatVector.fromMemorySegment(FLOAT, memory, at + (long) i * Float.BYTES, LE);
+      Exp2.upTo127(g.mul(Exp2.LOG2_E)).intoArray(decay, to + i);
     }
   }
 

@@ -20,19 +20,21 @@ final class SimdLinearScan extends LinearScanHeads {
   }
 
   @Override
-  protected void scan(ScanCall call, int head, int worker) {
+  protected void scan(ScanCall call, int from, int to, int worker) {
     if (call.tokens() >= MIN_CHUNK && ChunkScan.takes(call.spec())) {
       if (chunks[worker] == null || !chunks[worker].spec().equals(call.spec())) {
         chunks[worker] = new ChunkScan(call.spec());
       }
-      chunks[worker].run(call, head);
+      chunks[worker].run(call, from, to);
       return;
     }
     if (tokens[worker] == null || !tokens[worker].spec().equals(call.spec())) {
       tokens[worker] = new TokenFactors(call.spec());
     }
-    for (int t = 0; t < call.tokens(); t++) {
-      ScanStep.run(call, t, head, tokens[worker]);
+    for (int head = from; head < to; head++) {
+      for (int t = 0; t < call.tokens(); t++) {
+        ScanStep.run(call, t, head, tokens[worker]);
+      }
     }
   }
 }
