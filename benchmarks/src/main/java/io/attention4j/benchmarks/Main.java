@@ -9,8 +9,8 @@ import java.util.Arrays;
 import picocli.CommandLine;
 
 /**
- * {@code attention}, {@code decode} and {@code linear} print tables of ratios; every other first argument goes to
- * JMH, which runs the benchmarks of this module.
+ * {@code attention}, {@code decode} and {@code linear} print tables of ratios; every other first
+ * argument goes to JMH, which runs the benchmarks of this module.
  */
 public final class Main {
   private Main() {}

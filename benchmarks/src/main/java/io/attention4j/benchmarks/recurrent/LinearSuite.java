@@ -139,8 +139,7 @@ public final class LinearSuite {
               bench
                   .rounds()
                   .measure(
-                      List.of(new TimedLoop(name(kind), bench.sample(), problem::step)),
-                      List.of())
+                      List.of(new TimedLoop(name(kind), bench.sample(), problem::step)), List.of())
                   .seconds(0);
           first = first == 0 ? seconds : first;
           table.add(

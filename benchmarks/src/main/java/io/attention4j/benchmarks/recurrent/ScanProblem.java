@@ -1,6 +1,7 @@
 package io.attention4j.benchmarks.recurrent;
 
 import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.LinearScanInputs;
 import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.LinearScanSpec;
@@ -13,7 +14,8 @@ import java.util.SplittableRandom;
 
 /** Random inputs of a scan, and its state, which goes on from run to run. */
 public final class ScanProblem implements AutoCloseable {
-  private final Arena arena = Arena.ofShared();
+  private final Device device;
+  private final Device.TensorArena arena;
   private final LinearScanSpec spec;
   private final LinearScanKernel kernel;
   private final LinearScanInputs inputs;
@@ -29,6 +31,8 @@ public final class ScanProblem implements AutoCloseable {
    */
   public ScanProblem(KernelSelector kernels, ScanKind kind, int heads, int dim, int rows) {
     this.rows = rows;
+    device = kernels.device();
+    arena = device.newArena();
     spec = kind.spec(heads, dim);
     kernel = kernels.select(LinearScanKernel.class, spec);
     SplittableRandom random = new SplittableRandom(1);
@@ -48,8 +52,8 @@ public final class ScanProblem implements AutoCloseable {
             spec.write() == Write.DELTA ? uniform(random, heads, 0, 1) : null,
             lowRank ? uniform(random, width, -unit / 2, unit / 2) : null,
             lowRank ? uniform(random, width, -unit / 2, unit / 2) : null);
-    state = Tensor.allocate(arena, DType.F32, heads, dim, dim);
-    out = Tensor.allocate(arena, DType.F32, rows, width);
+    state = arena.allocate(DType.F32, heads, dim, dim);
+    out = arena.allocate(DType.F32, rows, width);
   }
 
   private Tensor uniform(SplittableRandom random, int width, double from, double to) {
@@ -57,7 +61,11 @@ public final class ScanProblem implements AutoCloseable {
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) random.nextDouble(from, to);
     }
-    return Tensor.ofFloats(arena, values, rows, width);
+    Tensor tensor = arena.allocate(DType.F32, rows, width);
+    try (Arena host = Arena.ofConfined()) {
+      device.upload(Tensor.ofFloats(host, values, rows, width).segment(), tensor);
+    }
+    return tensor;
   }
 
   /** All rows. */

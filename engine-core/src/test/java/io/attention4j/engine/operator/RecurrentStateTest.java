@@ -68,8 +68,7 @@ class RecurrentStateTest {
         state.snapshot();
       }
     }
-    Truncation.Refused refused =
-        assertInstanceOf(Truncation.Refused.class, state.truncateTo(5));
+    Truncation.Refused refused = assertInstanceOf(Truncation.Refused.class, state.truncateTo(5));
     assertEquals(4, refused.nearest());
     assertEquals(
         "the recurrence test holds 6 tokens in one state and cannot go back to 5; its snapshots"
@@ -114,16 +113,13 @@ class RecurrentStateTest {
     }
     byte[] torn = Arrays.copyOf(bytes.toByteArray(), bytes.size() - 1);
     assertThrows(
-        IOException.class,
-        () -> state.load(Channels.newChannel(new ByteArrayInputStream(torn))));
+        IOException.class, () -> state.load(Channels.newChannel(new ByteArrayInputStream(torn))));
     assertArrayEquals(new float[] {0, 0, 0}, contents(state));
     try (RecurrentState wider = newState(300)) {
       IOException refused =
           assertThrows(
               IOException.class,
-              () ->
-                  wider.load(
-                      Channels.newChannel(new ByteArrayInputStream(bytes.toByteArray()))));
+              () -> wider.load(Channels.newChannel(new ByteArrayInputStream(bytes.toByteArray()))));
       assertEquals(
           "the saved state is of 'test' version 1 with 128 bytes where 'test' version 1 with 1280"
               + " bytes is expected",

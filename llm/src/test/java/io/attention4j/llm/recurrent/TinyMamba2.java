@@ -87,8 +87,7 @@ final class TinyMamba2 {
     }
     double[] y = new double[INNER];
     for (int h = 0; h < HEADS; h++) {
-      double dt =
-          Math.log1p(Math.exp(all[INNER + channels + h] + w.get(b + "ssm_dt.bias")[h]));
+      double dt = Math.log1p(Math.exp(all[INNER + channels + h] + w.get(b + "ssm_dt.bias")[h]));
       double keep = Math.exp(dt * w.get(b + "ssm_a")[h]);
       int group = INNER + h / (HEADS / groups) * STATE;
       for (int j = 0; j < HEAD; j++) {

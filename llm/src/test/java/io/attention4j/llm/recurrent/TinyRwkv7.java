@@ -85,8 +85,7 @@ final class TinyRwkv7 {
     return logits;
   }
 
-  private double[] timeMix(
-      String b, int layer, double[] x, double[][] shift, double[][] state) {
+  private double[] timeMix(String b, int layer, double[] x, double[][] shift, double[][] state) {
     double[] lerp = w.get(b + "time_mix_lerp_fused.weight");
     double[][] mixed = new double[6][DIM];
     for (int m = 0; m < 6; m++) {

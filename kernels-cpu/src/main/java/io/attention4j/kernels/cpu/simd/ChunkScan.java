@@ -72,6 +72,7 @@ final class ChunkScan {
   private final float[] z;
   private final float[] y;
   private final float[] beta = new float[CHUNK];
+  private final float[] headDecay = new float[CHUNK];
 
   /** Products of decays, [keyDim]: since the block's start, and of the chunk's earlier blocks. */
   private final float[] sinceBlock;
@@ -155,13 +156,7 @@ final class ChunkScan {
     }
     for (int g = 0; g < group; g++) {
       respond(g, padded);
-      for (int t = 0; t < tokens; t++) {
-        long at = call.out().at(from + t, head * group + g);
-        for (int i = 0; i < valueDim; i += LANES) {
-          FloatVector.fromArray(FLOAT, y, t * valueDim + i)
-              .intoMemorySegment(call.out().memory(), at + (long) i * Float.BYTES, LE);
-        }
-      }
+      write(y, valueDim, tokens, call.out(), from, head * group + g);
     }
     advance(padded);
   }
@@ -185,60 +180,83 @@ final class ChunkScan {
     if (fewer || spec.decay() == Decay.NONE) {
       Arrays.fill(decay, 0, padded * keyDim, 1);
     }
-    for (int t = 0; t < tokens; t++) {
-      int at = t * keyDim;
-      read(call.k(), from + t, head, 1, keyDim, k, at);
-      read(call.v(), from + t, head, 1, valueDim, u, t * valueDim);
-      switch (spec.decay()) {
-        case NONE -> {}
-        case HEAD -> {
-          float g = call.decay().memory().get(Tensor.FLOAT, call.decay().at(from + t, head));
-          Arrays.fill(decay, at, at + keyDim, (float) Math.exp(g));
-        }
-        case KEY -> readExp(call.decay(), from + t, head, at);
-      }
-      switch (spec.write()) {
-        case ADD -> {}
-        case DELTA -> {
-          beta[t] = call.beta().memory().get(Tensor.FLOAT, call.beta().at(from + t, head));
-          read(call.k(), from + t, head, -1, keyDim, r, at);
-        }
-        case LOW_RANK -> {
-          read(call.read(), from + t, head, 1, keyDim, r, at);
-          read(call.write(), from + t, head, 1, keyDim, w, at);
+    read(call.k(), from, tokens, head, 1, keyDim, k, 0);
+    read(call.v(), from, tokens, head, 1, valueDim, u, 0);
+    switch (spec.decay()) {
+      case NONE -> {}
+      case HEAD -> {
+        call.decay().gather(from, tokens, head, headDecay);
+        for (int t = 0; t < tokens; t++) {
+          Arrays.fill(decay, t * keyDim, (t + 1) * keyDim, (float) Math.exp(headDecay[t]));
         }
       }
-      for (int g = 0; g < group; g++) {
-        int query = head * group + g;
-        read(call.q(), from + t, query, spec.scale(), keyDim, q, g * CHUNK * keyDim + at);
+      case KEY -> {
+        read(call.decay(), from, tokens, head, Exp2.LOG2_E, keyDim, decay, 0);
+        exp2(decay, tokens * keyDim);
       }
+    }
+    switch (spec.write()) {
+      case ADD -> {}
+      case DELTA -> {
+        call.beta().gather(from, tokens, head, beta);
+        read(call.k(), from, tokens, head, -1, keyDim, r, 0);
+      }
+      case LOW_RANK -> {
+        read(call.read(), from, tokens, head, 1, keyDim, r, 0);
+        read(call.write(), from, tokens, head, 1, keyDim, w, 0);
+      }
+    }
+    for (int g = 0; g < group; g++) {
+      int query = head * group + g;
+      read(call.q(), from, tokens, query, spec.scale(), keyDim, q, g * CHUNK * keyDim);
     }
   }
 
-  /** Copies a row times a factor. A call of MemorySegment.copy would take longer than the row. */
+  /**
+   * Copies rows times a factor. A call of MemorySegment.copy would take longer than a row. Methods
+   * that touch memory are small and of their own here: in a large one C2 gives up inlining, and
+   * boxes every vector.
+   */
   private static void read(
       ScanCall.Source source,
       int token,
+      int tokens,
       int head,
       float factor,
-      int count,
+      int width,
       float[] target,
       int to) {
     MemorySegment memory = source.memory();
-    long at = source.at(token, head);
-    for (int i = 0; i < count; i += LANES) {
-      FloatVector.fromMemorySegment(FLOAT, memory, at + (long) i * Float.BYTES, LE)
-          .mul(factor)
-          .intoArray(target, to + i);
+    long rowBytes = source.rowBytes();
+    long first = source.at(token, head);
+    FloatVector factors = FloatVector.broadcast(FLOAT, factor);
+    for (int t = 0; t < tokens; t++) {
+      long at = first + t * rowBytes;
+      for (int i = 0; i < width; i += LANES) {
+        FloatVector.fromMemorySegment(FLOAT, memory, at + (long) i * Float.BYTES, LE)
+            .mul(factors)
+            .intoArray(target, to + t * width + i);
+      }
     }
   }
 
-  private void readExp(ScanCall.Source source, int token, int head, int to) {
-    MemorySegment memory = source.memory();
-    long at = source.at(token, head);
-    for (int i = 0; i < keyDim; i += LANES) {
-      FloatVector g = FloatVector.fromMemorySegment(FLOAT, memory, at + (long) i * Float.BYTES, LE);
-      Exp2.upTo127(g.mul(Exp2.LOG2_E)).intoArray(decay, to + i);
+  private static void write(
+      float[] rows, int width, int tokens, ScanCall.Source target, int token, int head) {
+    MemorySegment memory = target.memory();
+    long rowBytes = target.rowBytes();
+    long first = target.at(token, head);
+    for (int t = 0; t < tokens; t++) {
+      long at = first + t * rowBytes;
+      for (int i = 0; i < width; i += LANES) {
+        FloatVector.fromArray(FLOAT, rows, t * width + i)
+            .intoMemorySegment(memory, at + (long) i * Float.BYTES, LE);
+      }
+    }
+  }
+
+  private static void exp2(float[] x, int count) {
+    for (int i = 0; i < count; i += LANES) {
+      Exp2.upTo127(FloatVector.fromArray(FLOAT, x, i)).intoArray(x, i);
     }
   }
 
@@ -387,10 +405,7 @@ final class ChunkScan {
         int to = (g * CHUNK + i) * CHUNK;
         for (int j = b; j <= i; j++) {
           boolean first = g == 0 && !recalls && j < i;
-          qk[to + j] =
-              first
-                  ? decayedDot(q, query, at, j * keyDim)
-                  : dot(q, query, k, j * keyDim);
+          qk[to + j] = first ? decayedDot(q, query, at, j * keyDim) : dot(q, query, k, j * keyDim);
           if (lowRank) {
             qw[to + j] = dot(q, query, w, j * keyDim);
           }

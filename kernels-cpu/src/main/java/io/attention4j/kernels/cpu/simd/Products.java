@@ -12,7 +12,6 @@ import jdk.incubator.vector.FloatVector;
 final class Products {
   private Products() {}
 
-
   /**
    * c[i, j] (+)= sum_p a[i, p] b[p, j].
    *
@@ -40,14 +39,34 @@ final class Products {
     for (; j + 4 * LANES <= columns; j += 4 * LANES) {
       for (int i = 0; i < rows; i += 4) {
         wide(
-            a, aAt + i * aRow, aRow, aColumn, b, bAt + j, bRow, c, cAt + i * cRow + j, cRow, depth,
+            a,
+            aAt + i * aRow,
+            aRow,
+            aColumn,
+            b,
+            bAt + j,
+            bRow,
+            c,
+            cAt + i * cRow + j,
+            cRow,
+            depth,
             add);
       }
     }
     for (; j < columns; j += LANES) {
       for (int i = 0; i < rows; i += 4) {
         narrow(
-            a, aAt + i * aRow, aRow, aColumn, b, bAt + j, bRow, c, cAt + i * cRow + j, cRow, depth,
+            a,
+            aAt + i * aRow,
+            aRow,
+            aColumn,
+            b,
+            bAt + j,
+            bRow,
+            c,
+            cAt + i * cRow + j,
+            cRow,
+            depth,
             add);
       }
     }
