@@ -3,6 +3,9 @@ module io.attention4j.engine {
   exports io.attention4j.engine.attention;
   exports io.attention4j.engine.operator;
   exports io.attention4j.engine.recurrent;
+  exports io.attention4j.engine.recurrent.layer;
+  exports io.attention4j.engine.recurrent.memory;
+  exports io.attention4j.engine.recurrent.metamixer;
   exports io.attention4j.engine.runtime;
   exports io.attention4j.engine.spi;
   exports io.attention4j.engine.tensor;

@@ -61,8 +61,9 @@ final class ModelOptions {
       paramLabel = "SPEC",
       defaultValue = "paged+f16",
       description = {
-        "KV cache: a layout and a codec joined by +, each NAME or NAME:key=value, for example"
-            + " paged:page=64+q8 or contiguous+f32. Names: see doctor. Default: ${DEFAULT-VALUE}."
+        "KV cache: policy, codec, tier and layout joined by +, each optional and NAME or"
+            + " NAME:key=value;key=value, for example q8 or sink-window:tokens=1024+f16. Names: see"
+            + " doctor. Default: ${DEFAULT-VALUE}."
       })
   private String kvCache;
 

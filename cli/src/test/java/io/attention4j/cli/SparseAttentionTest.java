@@ -4,7 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Path;
 import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -37,6 +40,8 @@ class SparseAttentionTest {
         "block-topk:block=16;k=64;strict=true",
         "hyper:min=1024",
         "hyper:min=8;block=1024",
+        "routing:clusters=1;tokens=1024;eps=0",
+        "landmark:block=1024",
         "0=softmax,1-=window:tokens=1024"
       })
   void whatLeavesNothingOutIsSoftmax(String attention) {
@@ -52,13 +57,27 @@ class SparseAttentionTest {
         "bigbird:block=4;window=1;global=1;random=1;seed=3",
         "block-topk:block=4;k=1",
         "block-topk:block=4;k=1;strict=true",
-        "hyper:min=4;block=4;samples=2"
+        "hyper:min=4;block=4;samples=2",
+        "routing:clusters=4;tokens=16;queries=nearest;strict=true",
+        "landmark:block=8;k=2;stingy=true"
       })
   void whatLeavesKeysOutIsTheReferencesTextAndNotSoftmax(String attention) {
     // Not cpu.simd: it quantizes activations, which can turn near-ties of greedy choice.
     String sparse = generate(attention, "--kernels", "cpu.scalar", "--kv-cache", "paged+f32");
     assertEquals(sparse, generate(attention, "--kernels", "reference", "--kv-cache", "paged+f32"));
     assertNotEquals(generate("softmax", "--kv-cache", "paged+f32"), sparse);
+  }
+
+  /** Centroids that were learned on a text are a file that routes another run. */
+  @Test
+  void learnedCentroidsAreSavedAndRestored(@TempDir Path folder) {
+    String file = folder.resolve("centroids.safetensors").toString();
+    String option = "routing:clusters=4;tokens=24;queries=nearest";
+    String learning = generate(option + ";learn=" + file);
+    Run inspected = Run.of("inspect", file);
+    assertTrue(inspected.out().contains("model.layers.0.self_attn.routing.means"), inspected.out());
+    assertTrue(inspected.out().contains("[6, 4, 32]"), inspected.out());
+    assertNotEquals(learning, generate(option + ";centroids=" + file));
   }
 
   @ParameterizedTest

@@ -1,6 +1,7 @@
 package io.attention4j.llm;
 
 import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.LayerOptions;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
@@ -66,7 +67,8 @@ public final class LanguageModel implements AutoCloseable {
 
   /**
    * Loads a GGUF file (of a split one any part) or a Hugging Face folder. Weights are mapped, not
-   * read.
+   * read. With kernels "auto" and softmax attention a GPU is tried first; where it refuses the
+   * model or has too little memory, a warning says so and the CPU takes it.
    *
    * @throws io.attention4j.llm.format.ModelFormatException if the file is bad or its architecture
    *     unknown
@@ -77,10 +79,36 @@ public final class LanguageModel implements AutoCloseable {
    * @throws IOException if the system cannot read a file
    */
   public static LanguageModel load(Path path, LoadOptions options) throws IOException {
+    List<String> attempts = KernelSelector.attempts(provider(options));
+    if (!options.attention().equals(LoadOptions.DEFAULTS.attention())) {
+      attempts = List.of(attempts.getLast()); // other operators may read keys on the host
+    }
+    for (String kernels : attempts.subList(0, attempts.size() - 1)) {
+      try {
+        return load(path, options, kernels);
+      } catch (IllegalArgumentException | IllegalStateException e) {
+        System.getLogger(LanguageModel.class.getName())
+            .log(
+                System.Logger.Level.WARNING,
+                "going on with the CPU, since {0} cannot run this model: {1}",
+                kernels,
+                e.getMessage());
+      }
+    }
+    return load(path, options, attempts.getLast());
+  }
+
+  /** The provider that options name, or null for the automatic choice. */
+  private static String provider(LoadOptions options) {
+    return options.kernels().equals(KernelSelector.AUTO) ? null : options.kernels();
+  }
+
+  private static LanguageModel load(Path path, LoadOptions options, String provider)
+      throws IOException {
     List<AutoCloseable> owned = new ArrayList<>();
     boolean complete = false;
     try {
-      Plan plan = plan(path, options, owned);
+      Plan plan = plan(path, options, provider, owned);
       MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
@@ -123,7 +151,7 @@ public final class LanguageModel implements AutoCloseable {
   public static MemoryEstimate estimate(Path path, LoadOptions options) throws IOException {
     List<AutoCloseable> opened = new ArrayList<>();
     try {
-      return plan(path, options, opened).memory();
+      return plan(path, options, provider(options), opened).memory();
     } finally {
       Closing.all(opened);
     }
@@ -138,7 +166,8 @@ public final class LanguageModel implements AutoCloseable {
       KvCache.Factory caches,
       MemoryEstimate memory) {}
 
-  private static Plan plan(Path path, LoadOptions options, List<AutoCloseable> opened)
+  private static Plan plan(
+      Path path, LoadOptions options, String provider, List<AutoCloseable> opened)
       throws IOException {
     ModelFiles files = ModelFiles.open(path);
     opened.add(files);
@@ -146,10 +175,11 @@ public final class LanguageModel implements AutoCloseable {
     requireReplaceable(config, options);
     int context = contextTokens(config, options);
     int rows = Math.min(options.maxBatchRows(), context);
-    String provider = options.kernels().equals(KernelSelector.AUTO) ? null : options.kernels();
     KernelSelector kernels = KernelSelector.open(provider, new DeviceOptions(options.threads()));
     opened.add(kernels);
-    KvCache.Factory caches = CacheFactories.create(options.kvCache(), kernels);
+    KvCache.Factory caches =
+        CacheFactories.create(
+            options.kvCache(), new KvCacheContext(kernels, config.sizes().layers(), files.path()));
     MatmulKernel matmul = kernels.device().kernel(MatmulKernel.class).orElse(null);
     long weights = 0;
     long packed = 0;

@@ -5,7 +5,7 @@ import io.attention4j.engine.attention.Selection;
 import java.util.Arrays;
 
 /** A block mask that is filled anew in each step; its arrays grow and are kept. */
-final class BlockMaskBuffer {
+final class BlockMaskBuffer implements ChosenBlocks {
   private final int queryBlock;
   private final int keyBlock;
   private final BlockMask.HeadAxis headAxis;
@@ -25,14 +25,15 @@ final class BlockMaskBuffer {
     headAxis = selector.headAxis();
   }
 
-  void reset() {
+  @Override
+  public void reset() {
     rows = 0;
     full = 0;
     partial = 0;
   }
 
-  /** The next block rows are those of this sequence. */
-  void sequence(int sequence) {
+  @Override
+  public void sequence(int sequence) {
     if (sequence == rowOffset.length) {
       rowOffset = Arrays.copyOf(rowOffset, 2 * sequence);
       selection = null;
@@ -40,8 +41,8 @@ final class BlockMaskBuffer {
     rowOffset[sequence] = rows;
   }
 
-  /** Adds a key block to the current block row; blocks ascend. */
-  void add(int block, boolean isFull) {
+  @Override
+  public void add(QueryBlock query, int block, boolean isFull) {
     if (isFull) {
       if (full == fullIndices.length) {
         fullIndices = Arrays.copyOf(fullIndices, 2 * full);
@@ -57,7 +58,8 @@ final class BlockMaskBuffer {
     }
   }
 
-  void endRow() {
+  @Override
+  public void endRow(QueryBlock query) {
     rows++;
     if (rows == fullIndptr.length) {
       fullIndptr = Arrays.copyOf(fullIndptr, 2 * rows);
@@ -68,8 +70,8 @@ final class BlockMaskBuffer {
     partialIndptr[rows] = partial;
   }
 
-  /** What was filled; valid until the next reset. */
-  Selection.Blocks selection() {
+  @Override
+  public Selection selection() {
     // Rows of an earlier, larger step are emptied: the constructor reads the last start.
     Arrays.fill(fullIndptr, rows + 1, fullIndptr.length, full);
     Arrays.fill(partialIndptr, rows + 1, partialIndptr.length, partial);

@@ -2,7 +2,9 @@ package io.attention4j.sparse;
 
 import io.attention4j.engine.attention.BlockMask;
 import io.attention4j.engine.attention.Mask;
+import io.attention4j.engine.attention.ScoreModifier;
 import java.util.BitSet;
+import java.util.List;
 
 /**
  * A method of sparse attention as a choice: which blocks of keys a block of query rows reads. The
@@ -27,6 +29,21 @@ public interface BlockSelector {
   /** The rule inside chosen blocks, which holds besides the layer's own mask. */
   default Mask mask() {
     return new Mask.All();
+  }
+
+  /** Changes of scores, applied after the layer's own. */
+  default List<ScoreModifier> modifiers() {
+    return List.of();
+  }
+
+  /** Whether {@link #blockBias} says something; asks for kernels that gather keys. */
+  default boolean weighsBlocks() {
+    return false;
+  }
+
+  /** Added to the scores of a query block with a chosen key block. */
+  default float blockBias(QueryBlock query, int keyBlock) {
+    return 0;
   }
 
   /** Whether {@link QueryBlock#keyMeans} is wanted. */

@@ -11,13 +11,14 @@ import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
+import io.attention4j.engine.operator.RopeTable;
 import io.attention4j.engine.spi.AttentionPlan;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.tensor.Tensor;
 import java.util.BitSet;
 
 /** A layer of {@link BlockSparseOperator}. */
-final class BlockSparseLayer implements AttentionLayer {
+final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKeyBlocks {
   private final LayerShape shape;
   private final KvCache.Factory caches;
   private final BlockSelector selector;
@@ -26,11 +27,16 @@ final class BlockSparseLayer implements AttentionLayer {
   private final AttentionPlan plan;
   private final PagedKv pages;
   private final AttentionBatch parts = new AttentionBatch();
-  private final BlockMaskBuffer blocks;
+  private final ChosenBlocks blocks;
   private final QueryBlock query;
   private final BitSet chosen = new BitSet();
+  private final ChosenBlocksLog log = new ChosenBlocksLog();
+  private int[] firstPart = new int[1]; // of each sequence of the step
   private AttentionInputs inputs;
   private AttentionOutputs outputs;
+  private long selectionNanos;
+  private RopeTable table;
+  private Rotation rotation = Rotation.NONE;
 
   BlockSparseLayer(
       LayerShape shape,
@@ -46,7 +52,10 @@ final class BlockSparseLayer implements AttentionLayer {
     this.rope = rope;
     this.plan = plan;
     pages = new PagedKv(shape.kvHeads());
-    blocks = new BlockMaskBuffer(selector);
+    blocks =
+        selector.weighsBlocks()
+            ? new WeightedBlocks(selector, shape.queryHeads(), shape.kvHeads())
+            : new BlockMaskBuffer(selector);
     query =
         new QueryBlock(
             shape.queryHeads(),
@@ -58,11 +67,13 @@ final class BlockSparseLayer implements AttentionLayer {
 
   @Override
   public LayerState newState() {
-    KeyMeans means =
-        selector.readsKeyMeans()
-            ? new KeyMeans(selector.keyBlock(), shape.kvHeads(), shape.headDim())
-            : null;
-    return new SparseState(caches.create(shape), means);
+    KeyMemory memory =
+        selector instanceof GatedSelector gated
+            ? gated.newMemory()
+            : selector.readsKeyMeans()
+                ? new BlockMeans(selector.keyBlock(), shape.kvHeads(), shape.headDim())
+                : null;
+    return new SparseState(caches.create(shape), memory);
   }
 
   @Override
@@ -84,8 +95,10 @@ final class BlockSparseLayer implements AttentionLayer {
       rope.run(shape.rope(), in.q(), rows, in.rope().cos(), in.rope().sin());
     }
     append(states, in);
+    long start = System.nanoTime();
     cut(states, in.batch());
-    Selection.Blocks selection = select(states, in);
+    Selection selection = select(states, in);
+    selectionNanos += System.nanoTime() - start;
     // The decoder reuses its tensors, so these are made once, not once per token.
     if (inputs == null || inputs.q() != in.q() || inputs.selection() != selection) {
       inputs = new AttentionInputs(in.q(), pages, selection);
@@ -140,7 +153,7 @@ final class BlockSparseLayer implements AttentionLayer {
     parts.documents(part, batch.documents(sequence));
   }
 
-  private Selection.Blocks select(LayerState[] states, LayerInputs in) {
+  private Selection select(LayerState[] states, LayerInputs in) {
     int heads =
         switch (selector.headAxis()) {
           case QUERY_HEAD -> shape.queryHeads();
@@ -148,16 +161,29 @@ final class BlockSparseLayer implements AttentionLayer {
           case ONE -> 1;
         };
     blocks.reset();
+    log.reset();
+    if (firstPart.length < in.batch().sequences()) {
+      firstPart = new int[2 * in.batch().sequences()];
+    }
+    if (in.rope() != table) {
+      table = in.rope();
+      rotation = Rotation.of(table);
+    }
     int part = 0;
     for (int s = 0; s < in.batch().sequences(); s++) {
       SparseState state = (SparseState) states[s];
+      firstPart[s] = part;
       for (int count = partsOf(in.batch(), s); count > 0; count--, part++) {
-        KeyMeans means = (KeyMeans) state.memory();
-        if (means != null) {
-          means.update(pages, part, state.length());
+        KeyMemory memory = state.memory();
+        if (memory != null) {
+          memory.rotation(rotation);
+          memory.update(pages, part, state.length());
+          memory.bias(pages, part);
         }
-        query.sequence(in.q(), means, state.length());
+        query.sequence(in.q(), memory instanceof BlockMeans means ? means : null, state.length());
+        query.step(memory, rotation, pages, part, in.batch().rows(s));
         blocks.sequence(part);
+        log.part(part);
         for (int h = 0; h < heads; h++) {
           selectHead(part, h);
         }
@@ -171,7 +197,7 @@ final class BlockSparseLayer implements AttentionLayer {
     for (int row = 0; row < rows; row += selector.queryBlock()) {
       int count = Math.min(selector.queryBlock(), rows - row);
       long position = parts.firstPosition(part) + row;
-      query.rows(head, parts.firstRow(part) + row, count, position);
+      query.rows(head, parts.firstRow(part) + row, row, count, position);
       chosen.clear();
       selector.select(query, chosen);
       addChosen(position, position + count - 1);
@@ -185,10 +211,33 @@ final class BlockSparseLayer implements AttentionLayer {
       long lastKey = firstKey + selector.keyBlock() - 1;
       Coverage coverage = Coverage.of(spec.mask(), firstRow, lastRow, firstKey, lastKey);
       if (coverage != Coverage.NONE) {
-        blocks.add(b, coverage == Coverage.ALL);
+        blocks.add(query, b, coverage == Coverage.ALL);
+        log.add(b);
       }
     }
-    blocks.endRow();
+    blocks.endRow(query);
+    log.endEntry();
+  }
+
+  @Override
+  public int keyBlockTokens() {
+    return selector.keyBlock();
+  }
+
+  @Override
+  public int[] keyBlocks(int sequence, int head, int row) {
+    int part = firstPart[sequence];
+    int inPart = row;
+    if (row >= parts.rows(part)) {
+      inPart -= parts.rows(part++);
+    }
+    int queryBlocks = Math.ceilDiv(parts.rows(part), selector.queryBlock());
+    return log.of(part, head * queryBlocks + inPart / selector.queryBlock());
+  }
+
+  @Override
+  public long selectionNanos() {
+    return selectionNanos;
   }
 
   @Override

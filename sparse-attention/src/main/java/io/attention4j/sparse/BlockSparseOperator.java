@@ -12,8 +12,10 @@ import io.attention4j.engine.operator.Needs;
 import io.attention4j.engine.operator.OperatorContext;
 import io.attention4j.engine.spi.AttentionKernel;
 import io.attention4j.engine.spi.RopeKernel;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
@@ -23,7 +25,7 @@ import java.util.function.Function;
 public final class BlockSparseOperator implements AttentionOperator {
   private final String id;
   private final Set<Needs.Direction> directions;
-  private final Function<LayerShape, BlockSelector> selectors;
+  private final BiFunction<LayerShape, OperatorContext, BlockSelector> selectors;
 
   /**
    * An operator.
@@ -36,6 +38,14 @@ public final class BlockSparseOperator implements AttentionOperator {
    */
   public BlockSparseOperator(
       String id, Set<Needs.Direction> directions, Function<LayerShape, BlockSelector> selectors) {
+    this(id, directions, (shape, context) -> selectors.apply(shape));
+  }
+
+  /** An operator whose selectors have weights. */
+  BlockSparseOperator(
+      String id,
+      Set<Needs.Direction> directions,
+      BiFunction<LayerShape, OperatorContext, BlockSelector> selectors) {
     this.id = id;
     this.directions = Set.copyOf(directions);
     this.selectors = selectors;
@@ -54,11 +64,13 @@ public final class BlockSparseOperator implements AttentionOperator {
   @Override
   public AttentionLayer open(LayerShape shape, OperatorContext context) {
     requireSuited(shape);
-    BlockSelector selector = selectors.apply(shape);
+    BlockSelector selector = selectors.apply(shape, context);
     Mask mask =
         selector.mask() instanceof Mask.All
             ? shape.mask()
             : new Mask.AllOf(List.of(shape.mask(), selector.mask()));
+    List<ScoreModifier> modifiers = new ArrayList<>(shape.modifiers());
+    modifiers.addAll(selector.modifiers());
     AttentionSpec spec =
         new AttentionSpec(
             shape.queryHeads(),
@@ -68,11 +80,13 @@ public final class BlockSparseOperator implements AttentionOperator {
             shape.scale(),
             new Normalizer.Softmax(),
             mask,
-            shape.modifiers(),
+            modifiers,
             shape.sinks(),
             context.caches().keyFormat(),
             context.caches().valueFormat(),
-            AttentionSpec.SelectionKind.BLOCKS);
+            selector.weighsBlocks()
+                ? AttentionSpec.SelectionKind.GATHERED
+                : AttentionSpec.SelectionKind.BLOCKS);
     RopeKernel rope =
         shape.rope() == null ? null : context.kernels().select(RopeKernel.class, shape.rope());
     return new BlockSparseLayer(
@@ -91,7 +105,7 @@ public final class BlockSparseOperator implements AttentionOperator {
               + id
               + "' is causal but layer "
               + shape.layer()
-              + " is bidirectional; use longformer or bigbird");
+              + " is bidirectional; use longformer, bigbird, lsg or nystrom");
     }
     // Query blocks are cut at multiples of the block size, which renumbers a step's rows.
     boolean byRow =

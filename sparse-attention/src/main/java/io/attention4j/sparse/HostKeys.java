@@ -1,22 +1,42 @@
 package io.attention4j.sparse;
 
 import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvFormat.Q8;
 import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.attention.Q4Slots;
 import io.attention4j.engine.tensor.RowCodec;
 import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Reads keys of pages in host memory. */
+/** Reads keys and values of pages in host memory. */
 final class HostKeys {
   private HostKeys() {}
 
   /** The key of a filled slot, as floats. */
   static void read(KvPage page, int slot, float[] key) {
+    read(
+        page.keys(), page.keyOffset(), page.keyFormat(), page.capacity(), slot, key, page.keyDim());
+  }
+
+  /** The value of a filled slot, as floats. */
+  static void readValue(KvPage page, int slot, float[] value) {
+    read(
+        page.values(),
+        page.valueOffset(),
+        page.valueFormat(),
+        page.capacity(),
+        slot,
+        value,
+        page.valueDim());
+  }
+
+  private static void read(
+      Storage storage, long at, KvFormat format, int capacity, int slot, float[] to, int dim) {
     MemorySegment memory =
-        switch (page.keys()) {
+        switch (storage) {
           case Storage.Host host -> host.segment();
           case Storage.Device device ->
               throw new IllegalStateException(
@@ -24,18 +44,22 @@ final class HostKeys {
                       + device.deviceId()
                       + " but this selection reads them on the host; use kernels of the CPU");
         };
-    int dim = page.keyDim();
-    long at = page.keyOffset();
-    switch (page.keyFormat()) {
+    switch (format) {
       case KvFormat.Plain plain ->
           RowCodec.of(plain.dtype())
-              .decode(memory, at + plain.dtype().bytes((long) slot * dim), key, 0, dim);
+              .decode(memory, at + plain.dtype().bytes((long) slot * dim), to, 0, dim);
       case Q8 q8 -> {
-        long scaleAt = at + Q8.scaleOffset(page.capacity(), dim) + 4L * slot;
+        long scaleAt = at + Q8.scaleOffset(capacity, dim) + 4L * slot;
         float scale = memory.get(Tensor.FLOAT, scaleAt);
         for (int d = 0; d < dim; d++) {
-          key[d] = scale * memory.get(ValueLayout.JAVA_BYTE, at + (long) slot * dim + d);
+          to[d] = scale * memory.get(ValueLayout.JAVA_BYTE, at + (long) slot * dim + d);
         }
+      }
+      case Q4 q4 -> {
+        long codes = at + (long) slot * Q4.codeBytes(dim);
+        long parameters =
+            at + Q4.parameterOffset(capacity, dim) + (long) slot * Q4.parameterBytes(dim);
+        Q4Slots.decode(memory, codes, memory, parameters, to, 0, dim);
       }
     }
   }

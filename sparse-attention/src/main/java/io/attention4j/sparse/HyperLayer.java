@@ -3,6 +3,7 @@ package io.attention4j.sparse;
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionOutputs;
+import io.attention4j.engine.attention.Mask;
 import io.attention4j.engine.attention.OnlineSoftmax;
 import io.attention4j.engine.attention.PagedKv;
 import io.attention4j.engine.attention.Selection;
@@ -23,21 +24,23 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /** A layer of {@link HyperAttention}. */
-final class HyperLayer implements AttentionLayer {
+final class HyperLayer implements AttentionLayer, SelectionClock {
   private final HyperAttention.Options options;
   private final LayerShape shape;
   private final OperatorContext context;
   private final RopeKernel rope;
   private final AttentionPlan dense;
   private final AttentionPlan parts;
+  private final boolean bidirectional;
   private final PagedKv pages;
   private final AngularLsh lsh;
   private AttentionInputs inputs;
   private AttentionOutputs outputs;
+  private long selectionNanos;
 
   // Of the prefill at hand: the exact triangles, then the squares of each depth. A row is in one
   // group of each.
-  private final List<HyperGroups> levels = new ArrayList<>();
+  private final List<KeyGroups> levels = new ArrayList<>();
   private int sequence;
   private int firstPosition;
   private KeyBuckets keyBuckets;
@@ -56,6 +59,7 @@ final class HyperLayer implements AttentionLayer {
     this.rope = rope;
     this.dense = dense;
     this.parts = parts;
+    bidirectional = shape.mask() instanceof Mask.All;
     pages = new PagedKv(shape.kvHeads());
     lsh = new AngularLsh(shape.headDim(), options.projections(), seed(shape.layer(), 0, 0));
   }
@@ -68,7 +72,12 @@ final class HyperLayer implements AttentionLayer {
   @Override
   public LayerState newState() {
     return new SparseState(
-        context.caches().create(shape), new KeyBuckets(lsh, shape.kvHeads(), shape.headDim()));
+        context.caches().create(shape),
+        new KeyBuckets(
+            lsh,
+            shape.kvHeads(),
+            shape.headDim(),
+            options.sampling() == HyperAttention.Sampling.VALUES ? shape.valueDim() : 0));
   }
 
   @Override
@@ -108,17 +117,22 @@ final class HyperLayer implements AttentionLayer {
       dense.run(batch, inputs, outputs);
       return;
     }
+    long start = System.nanoTime();
     levels.clear();
     for (int s = 0; s < batch.sequences(); s++) {
       if (batch.rows(s) > 0) {
         list(s, (SparseState) states[s], in);
       }
     }
+    selectionNanos += System.nanoTime() - start;
     attendLevels(batch, in.q(), out.slice(0, 0, batch.totalRows()));
   }
 
   /** Whether no square of the rows and no square of the past is approximated. */
   private boolean isExact(int rows, long past) {
+    if (bidirectional) {
+      return rows < options.min();
+    }
     return rows < options.min() || past < options.min() && rows / 2 < options.min();
   }
 
@@ -131,6 +145,10 @@ final class HyperLayer implements AttentionLayer {
     int rows = batch.rows(sequence);
     queryBuckets = queryBuckets(in.q(), batch.firstRow(sequence), rows);
     int end = firstPosition + rows;
+    if (bidirectional) {
+      square(0, firstPosition, end, 0, end);
+      return;
+    }
     if (firstPosition > 0) {
       square(1, firstPosition, end, 0, firstPosition);
     }
@@ -153,9 +171,9 @@ final class HyperLayer implements AttentionLayer {
     return buckets;
   }
 
-  private HyperGroups level(int depth) {
+  private KeyGroups level(int depth) {
     while (levels.size() <= depth) {
-      levels.add(new HyperGroups());
+      levels.add(new KeyGroups());
     }
     return levels.get(depth);
   }
@@ -174,7 +192,7 @@ final class HyperLayer implements AttentionLayer {
     square(depth, middle, to, from, middle);
   }
 
-  private void exactGroup(HyperGroups groups, int head, int row, int rowEnd, int key, int keyEnd) {
+  private void exactGroup(KeyGroups groups, int head, int row, int rowEnd, int key, int keyEnd) {
     for (int r = row; r < rowEnd; r++) {
       groups.row(r - firstPosition);
     }
@@ -186,38 +204,80 @@ final class HyperLayer implements AttentionLayer {
 
   /** Rows [row, rowEnd) over the earlier keys [key, keyEnd); all are positions. */
   private void square(int depth, int row, int rowEnd, int key, int keyEnd) {
-    HyperGroups groups = level(depth);
+    KeyGroups groups = level(depth);
     int groupSize = shape.queryHeads() / shape.kvHeads();
     boolean approximate = rowEnd - row >= options.min() && keyEnd - key >= options.min();
     for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
       int[] keys = approximate ? lsh.sorted(keyBuckets.of(kvHead), key, keyEnd) : null;
+      double[] mass =
+          approximate && options.sampling() == HyperAttention.Sampling.VALUES
+              ? cumulativeMass(keys, keyBuckets.valueNorms(kvHead))
+              : null;
       for (int h = kvHead * groupSize; h < (kvHead + 1) * groupSize; h++) {
         if (!approximate) {
           exactGroup(groups, h, row, rowEnd, key, keyEnd);
           continue;
         }
         int[] rows = lsh.sorted(queryBuckets[h], row - firstPosition, rowEnd - firstPosition);
-        sortedBlocks(groups, h, rows, keys, samples(h, row, key, keys.length));
+        sortedBlocks(groups, h, rows, keys, samples(h, row, key, keys.length, mass));
       }
     }
   }
 
-  /** Places in the sorted keys, uniform with replacement; or each once. */
-  private int[] samples(int head, int row, int key, int keys) {
-    int[] places = new int[Math.min(options.samples(), keys)];
-    SplittableRandom random =
-        new SplittableRandom(seed(shape.layer(), 1L + head, ((long) row << 32) + key));
-    for (int i = 0; i < places.length; i++) {
-      places[i] = places.length == keys ? i : random.nextInt(keys);
+  /** Sums of the masses of the keys up to each; null if all are 0. */
+  private static double[] cumulativeMass(int[] keys, float[] massOfKey) {
+    double[] sums = new double[keys.length];
+    double sum = 0;
+    for (int i = 0; i < keys.length; i++) {
+      sum += massOfKey[keys[i]];
+      sums[i] = sum;
     }
-    return places;
+    return sum > 0 && sum < Double.POSITIVE_INFINITY ? sums : null;
   }
 
-  private void sortedBlocks(HyperGroups groups, int head, int[] rows, int[] keys, int[] samples) {
-    int blocks = Math.ceilDiv(keys.length, options.block());
+  /** Sampled places in the sorted keys, each with the log of what it counts for. */
+  private record Samples(int[] places, float[] biases) {}
+
+  /** Drawn with replacement; or each key once. */
+  private Samples samples(int head, int row, int key, int keys, double[] mass) {
+    int count = Math.min(options.samples(), keys);
+    Samples samples = new Samples(new int[count], new float[count]);
+    SplittableRandom random =
+        new SplittableRandom(seed(shape.layer(), 1L + head, ((long) row << 32) + key));
+    for (int i = 0; i < count; i++) {
+      if (count == keys) {
+        samples.places[i] = i; // counts for itself, with bias 0
+      } else if (mass == null) {
+        samples.places[i] = random.nextInt(keys);
+        samples.biases[i] = (float) Math.log((double) keys / count);
+      } else {
+        int place = place(mass, random.nextDouble() * mass[keys - 1]);
+        double own = mass[place] - (place == 0 ? 0 : mass[place - 1]);
+        samples.places[i] = place;
+        samples.biases[i] = (float) -Math.log(count * own / mass[keys - 1]);
+      }
+    }
+    return samples;
+  }
+
+  /** The first place whose cumulative mass is above a value. */
+  private static int place(double[] mass, double value) {
+    int low = 0;
+    int high = mass.length - 1;
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (mass[middle] > value) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
+  }
+
+  private void sortedBlocks(KeyGroups groups, int head, int[] rows, int[] keys, Samples samples) {
+    int blocks = options.block() == 0 ? 1 : Math.ceilDiv(keys.length, options.block());
     int rowsPerBlock = Math.ceilDiv(rows.length, blocks);
-    // A sample stands for keys / samples keys.
-    float weight = (float) Math.log((double) keys.length / samples.length);
     for (int block = 0; block * rowsPerBlock < rows.length; block++) {
       int rowEnd = Math.min(rows.length, (block + 1) * rowsPerBlock);
       for (int i = block * rowsPerBlock; i < rowEnd; i++) {
@@ -228,10 +288,11 @@ final class HyperLayer implements AttentionLayer {
       for (int i = from; i < to; i++) {
         groups.key(keys[i], 0);
       }
-      for (int place : samples) {
+      for (int i = 0; i < samples.places.length; i++) {
+        int place = samples.places[i];
         // A key of the own block is there already.
         if (place < from || place >= to) {
-          groups.key(keys[place], weight);
+          groups.key(keys[place], samples.biases[i]);
         }
       }
       groups.end(sequence, head);
@@ -246,16 +307,18 @@ final class HyperLayer implements AttentionLayer {
       Tensor lse = arena.allocate(DType.F32, rows, heads);
       Tensor partOut = arena.allocate(DType.F32, rows, heads, shape.valueDim());
       Tensor partLse = arena.allocate(DType.F32, rows, heads);
-      for (int i = 0; i < levels.size(); i++) {
-        if (levels.get(i).isEmpty()) {
+      boolean first = true;
+      for (KeyGroups level : levels) {
+        if (level.isEmpty()) {
           continue;
         }
-        Selection selection = new Selection.Gathered(levels.get(i).selection());
+        Selection selection = new Selection.Gathered(level.selection());
         AttentionInputs in = new AttentionInputs(q, pages, selection);
-        parts.run(batch, in, new AttentionOutputs(i == 0 ? out : partOut, i == 0 ? lse : partLse));
-        if (i > 0) {
+        parts.run(batch, in, new AttentionOutputs(first ? out : partOut, first ? lse : partLse));
+        if (!first) {
           OnlineSoftmax.merge(out, lse, partOut, partLse);
         }
+        first = false;
       }
       if (!shape.sinks().isEmpty()) {
         float[] sinks = new float[heads];
@@ -266,6 +329,11 @@ final class HyperLayer implements AttentionLayer {
       }
     }
     levels.clear();
+  }
+
+  @Override
+  public long selectionNanos() {
+    return selectionNanos;
   }
 
   @Override

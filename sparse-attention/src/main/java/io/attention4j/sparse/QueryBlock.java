@@ -1,5 +1,6 @@
 package io.attention4j.sparse;
 
+import io.attention4j.engine.attention.PagedKv;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -11,11 +12,18 @@ public final class QueryBlock {
   private final int headDim;
   private final int queryBlock;
   private final int keyBlock;
+  private final double[] raw;
   private Tensor q;
   private KeyMeans keyMeans;
+  private KeyMemory memory;
+  private Rotation rotation;
+  private PagedKv pages;
+  private int part;
+  private int stepRows;
   private long keys;
   private int head;
   private int firstRow;
+  private int rowInSequence;
   private int rows;
   private long firstPosition;
 
@@ -25,6 +33,7 @@ public final class QueryBlock {
     this.headDim = headDim;
     this.queryBlock = queryBlock;
     this.keyBlock = keyBlock;
+    raw = new double[headDim];
   }
 
   void sequence(Tensor queries, KeyMeans means, long keyCount) {
@@ -33,9 +42,19 @@ public final class QueryBlock {
     keys = keyCount;
   }
 
-  void rows(int atHead, int row, int count, long position) {
+  /** What a {@link GatedSelector} sees besides. */
+  void step(KeyMemory ofSequence, Rotation ofRows, PagedKv ofStep, int ofPart, int rowsOfStep) {
+    memory = ofSequence;
+    rotation = ofRows;
+    pages = ofStep;
+    part = ofPart;
+    stepRows = rowsOfStep;
+  }
+
+  void rows(int atHead, int row, int inSequence, int count, long position) {
     head = atHead;
     firstRow = row;
+    rowInSequence = inSequence;
     rows = count;
     firstPosition = position;
   }
@@ -53,6 +72,16 @@ public final class QueryBlock {
   /** Position of the first row. */
   public long firstPosition() {
     return firstPosition;
+  }
+
+  /** First row, counted inside the sequence that kernels see. */
+  int rowInSequence() {
+    return rowInSequence;
+  }
+
+  /** Keys of the sequence so far. */
+  public long keys() {
+    return keys;
   }
 
   /** Rows, 1 to queryBlock. */
@@ -73,6 +102,58 @@ public final class QueryBlock {
   /** Means of complete key blocks, if {@link BlockSelector#readsKeyMeans}. */
   public KeyMeans keyMeans() {
     return keyMeans;
+  }
+
+  KeyMemory memory() {
+    return memory;
+  }
+
+  /** By which the layer's queries and keys are rotated. */
+  Rotation rotation() {
+    return rotation;
+  }
+
+  /** Pages of the step. */
+  PagedKv pages() {
+    return pages;
+  }
+
+  /** The sequence in {@link #pages}. */
+  int part() {
+    return part;
+  }
+
+  /** Rows of the sequence that the step brings, in all blocks. */
+  int stepRows() {
+    return stepRows;
+  }
+
+  /** The rotated query of the first row of a query head. */
+  void query(int queryHead, double[] vector) {
+    long at = ((long) firstRow * queryHeads + queryHead) * headDim;
+    for (int d = 0; d < headDim; d++) {
+      vector[d] = q.segment().getAtIndex(Tensor.FLOAT, at + d);
+    }
+  }
+
+  /**
+   * Mean of the queries of the rows of a query head, before rotation.
+   *
+   * @param mean headDim elements, overwritten
+   */
+  void meanRawQuery(int queryHead, double[] mean) {
+    Arrays.fill(mean, 0);
+    MemorySegment memoryOfQ = q.segment();
+    for (int row = 0; row < rows; row++) {
+      long at = ((long) (firstRow + row) * queryHeads + queryHead) * headDim;
+      for (int d = 0; d < headDim; d++) {
+        raw[d] = memoryOfQ.getAtIndex(Tensor.FLOAT, at + d);
+      }
+      rotation.unrotate(raw, firstPosition + row);
+      for (int d = 0; d < headDim; d++) {
+        mean[d] += raw[d] / rows;
+      }
+    }
   }
 
   /**

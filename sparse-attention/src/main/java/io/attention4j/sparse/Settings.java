@@ -1,6 +1,9 @@
 package io.attention4j.sparse;
 
 import io.attention4j.engine.operator.OptionSpec;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 
 /** Settings that selectors share, and the sentences that refuse bad ones. */
 final class Settings {
@@ -33,12 +36,70 @@ final class Settings {
 
   /** A setting that is true or false, false where the option does not say. */
   static boolean flag(OptionSpec option, String key) {
-    String text = option.text(key, "false");
+    return flag(option, key, false);
+  }
+
+  /** A setting that is true or false. */
+  static boolean flag(OptionSpec option, String key, boolean defaultValue) {
+    String text = option.text(key, Boolean.toString(defaultValue));
     if (!text.equals("true") && !text.equals("false")) {
       throw new IllegalArgumentException(
           "'" + option.name() + "' setting " + key + "=" + text + " must be true or false");
     }
     return text.equals("true");
+  }
+
+  /** A number in 0 .. max. */
+  static double number(OptionSpec option, String key, double defaultValue, int max) {
+    String text = option.values().get(key);
+    if (text == null) {
+      return defaultValue;
+    }
+    try {
+      double value = Double.parseDouble(text);
+      requireNumber(option.name(), key, value, max);
+      return value;
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException(
+          "'" + option.name() + "' setting " + key + "=" + text + " is not a number", e);
+    }
+  }
+
+  /** Refuses a number outside 0 .. max. */
+  static void requireNumber(String id, String key, double value, int max) {
+    if (!(value >= 0 && value <= max)) {
+      throw new IllegalArgumentException(
+          "'"
+              + id
+              + "' setting "
+              + key
+              + "="
+              + value
+              + " is outside 0.."
+              + max
+              + "; write "
+              + key
+              + "="
+              + (value > max ? max + " or less" : "0 or more"));
+    }
+  }
+
+  /** A setting that is one of an enum's names, in lower case. */
+  static <E extends Enum<E>> E choice(OptionSpec option, String key, E defaultValue) {
+    String text = option.values().get(key);
+    if (text == null) {
+      return defaultValue;
+    }
+    List<String> names = new ArrayList<>();
+    for (E value : defaultValue.getDeclaringClass().getEnumConstants()) {
+      String name = value.name().toLowerCase(Locale.ROOT);
+      if (name.equals(text)) {
+        return value;
+      }
+      names.add(name);
+    }
+    throw new IllegalArgumentException(
+        "'" + option.name() + "' setting " + key + "=" + text + " is none of " + names);
   }
 
   /** Refuses a value outside min .. 2^30. */

@@ -17,13 +17,29 @@ public final class SparseOperators implements OperatorProvider {
       Set.of(Needs.Direction.CAUSAL, Needs.Direction.BIDIRECTIONAL);
 
   private static final Map<String, Function<OptionSpec, AttentionOperator>> OPERATORS =
-      Map.of(
-          Window.ID, SparseOperators::window,
-          SinkWindow.ID, SparseOperators::sinkWindow,
-          Longformer.ID, SparseOperators::longformer,
-          BigBird.ID, SparseOperators::bigBird,
-          BlockTopK.ID, SparseOperators::blockTopK,
-          HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option)));
+      Map.ofEntries(
+          Map.entry(Window.ID, SparseOperators::window),
+          Map.entry(SinkWindow.ID, SparseOperators::sinkWindow),
+          Map.entry(Longformer.ID, SparseOperators::longformer),
+          Map.entry(BigBird.ID, SparseOperators::bigBird),
+          Map.entry(BlockTopK.ID, SparseOperators::blockTopK),
+          Map.entry(PrFlash.ID, SparseOperators::prFlash),
+          Map.entry(Combiner.ID, SparseOperators::combiner),
+          Map.entry(Lsg.ID, SparseOperators::lsg),
+          Map.entry(Nystrom.ID, SparseOperators::nystrom),
+          Map.entry(
+              AutoAttention.ID, option -> new AutoAttention(AutoAttention.Options.of(option))),
+          Map.entry(
+              HyperAttention.ID, option -> new HyperAttention(HyperAttention.Options.of(option))),
+          Map.entry(
+              RoutingAttention.ID,
+              option -> new RoutingAttention(RoutingAttention.Options.of(option))),
+          Map.entry(
+              LandmarkAttention.ID,
+              option -> new LandmarkAttention(LandmarkAttention.Options.of(option))),
+          Map.entry(SeerAttention.ID, SparseOperators::seer),
+          Map.entry(SeerDecode.ID, SparseOperators::seerDecode),
+          Map.entry(Nosa.ID, SparseOperators::nosa));
 
   /** For ServiceLoader. */
   public SparseOperators() {}
@@ -63,6 +79,45 @@ public final class SparseOperators implements OperatorProvider {
   private static AttentionOperator blockTopK(OptionSpec option) {
     BlockTopK.Options options = BlockTopK.Options.of(option);
     return new BlockSparseOperator(BlockTopK.ID, CAUSAL, shape -> new BlockTopK(options, shape));
+  }
+
+  private static AttentionOperator prFlash(OptionSpec option) {
+    PrFlash.Options options = PrFlash.Options.of(option);
+    return new BlockSparseOperator(PrFlash.ID, BOTH, shape -> new PrFlash(options, shape));
+  }
+
+  private static AttentionOperator combiner(OptionSpec option) {
+    Combiner.Options options = Combiner.Options.of(option);
+    return new RegionOperator(Combiner.ID, BOTH, shape -> Combiner.method(options, shape));
+  }
+
+  private static AttentionOperator lsg(OptionSpec option) {
+    Lsg.Options options = Lsg.Options.of(option);
+    return new RegionOperator(Lsg.ID, BOTH, shape -> new Lsg(options, shape));
+  }
+
+  private static AttentionOperator nystrom(OptionSpec option) {
+    Nystrom.Options options = Nystrom.Options.of(option);
+    return new RegionOperator(
+        Nystrom.ID, Set.of(Needs.Direction.BIDIRECTIONAL), shape -> new Nystrom(options, shape));
+  }
+
+  private static AttentionOperator seer(OptionSpec option) {
+    SeerAttention.Options options = SeerAttention.Options.of(option);
+    return new BlockSparseOperator(
+        SeerAttention.ID, CAUSAL, (shape, context) -> new SeerAttention(options, shape, context));
+  }
+
+  private static AttentionOperator seerDecode(OptionSpec option) {
+    SeerDecode.Options options = SeerDecode.Options.of(option);
+    return new BlockSparseOperator(
+        SeerDecode.ID, CAUSAL, (shape, context) -> new SeerDecode(options, shape, context));
+  }
+
+  private static AttentionOperator nosa(OptionSpec option) {
+    Nosa.Options options = Nosa.Options.of(option);
+    return new BlockSparseOperator(
+        Nosa.ID, CAUSAL, (shape, context) -> new Nosa(options, shape, context));
   }
 
   private static boolean bidirectional(LayerShape shape) {

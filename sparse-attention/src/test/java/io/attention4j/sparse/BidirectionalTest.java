@@ -18,7 +18,7 @@ class BidirectionalTest {
 
   static List<Arguments> patterns() {
     List<Arguments> all = new ArrayList<>();
-    for (String kernels : List.of("reference", "cpu.simd")) {
+    for (String kernels : List.of("reference", "cpu.scalar", "cpu.simd")) {
       // Full at a width of twice the length; values at a width of 0 (the review's exact tests).
       all.add(pattern(kernels, "longformer:tokens=598;globals=0", (row, key) -> true));
       all.add(pattern(kernels, "longformer:tokens=0;globals=0", (row, key) -> row == key));
@@ -27,6 +27,26 @@ class BidirectionalTest {
               kernels,
               "longformer:tokens=20;globals=3",
               (row, key) -> Math.abs(row - key) <= 10 || key < 3 || row < 3));
+      all.add(pattern(kernels, "prflash:block=8;budget=75", (row, key) -> true));
+      all.add(
+          pattern(
+              kernels,
+              "prflash:block=8;budget=3;schedule=nearest",
+              (row, key) -> Math.abs(row / 8 - key / 8) <= 1 || key < 8));
+      all.add(pattern(kernels, "hyper:min=300", (row, key) -> true));
+      all.add(pattern(kernels, "hyper:min=1;block=299", (row, key) -> true));
+      all.add(pattern(kernels, "hyper:min=1;block=16;samples=299", (row, key) -> true));
+      all.add(pattern(kernels, "lsg:block=299;sparse=0;globals=0;factor=1", (row, key) -> true));
+      all.add(pattern(kernels, "lsg:block=8;sparse=299;factor=1;type=pool", (row, key) -> true));
+      all.add(
+          pattern(
+              kernels,
+              "lsg:block=8;type=none;globals=3",
+              (row, key) -> Math.abs(row / 8 - key / 8) <= 1 || Math.min(row, key) < 3));
+      all.add(pattern(kernels, "combiner:segment=299", (row, key) -> true));
+      all.add(pattern(kernels, "combiner:segment=1", (row, key) -> true));
+      all.add(pattern(kernels, "combiner:type=axial;segment=299", (row, key) -> true));
+      all.add(pattern(kernels, "combiner:type=rowmajor;segment=299", (row, key) -> true));
       all.add(pattern(kernels, "bigbird:block=299;window=1;global=0;random=0", (row, key) -> true));
       all.add(pattern(kernels, "bigbird:block=8;window=1;global=0;random=37", (row, key) -> true));
       all.add(

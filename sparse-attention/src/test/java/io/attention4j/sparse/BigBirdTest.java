@@ -18,7 +18,7 @@ class BigBirdTest {
     query.sequence(null, null, (long) BLOCKS * bigBird.block());
     List<BitSet> choices = new ArrayList<>();
     for (int i = 0; i < BLOCKS; i++) {
-      query.rows(0, i * bigBird.block(), bigBird.block(), (long) i * bigBird.block());
+      query.rows(0, 0, 0, bigBird.block(), (long) i * bigBird.block());
       BitSet chosen = new BitSet();
       bigBird.select(query, chosen);
       choices.add(chosen);

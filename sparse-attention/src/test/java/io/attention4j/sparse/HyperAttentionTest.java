@@ -9,6 +9,7 @@ import io.attention4j.engine.attention.Mask;
 import io.attention4j.sparse.OperatorRun.Data;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.function.IntToDoubleFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -52,16 +53,38 @@ class HyperAttentionTest {
   @ParameterizedTest
   @ValueSource(strings = {"reference", "cpu.simd"})
   void samplesStandForTheKeysThatAreNotRead(String kernels) {
+    String option = "hyper:block=16;samples=32;min=128";
+    // A sum of 60 x 32 draws of which 7/8 count: 1 % is over four standard deviations.
+    requireMeanShare(kernels, option, i -> 1, 60, 0.01);
+    requireMeanShare(kernels, "hyper:block=0;samples=32;min=128", i -> 1, 60, 0.01);
+  }
+
+  /**
+   * The same with values 1 and 1.25 in turns: drawn as often as their squares and not weighted,
+   * they would give 0.027 more in row 128.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"reference", "cpu.simd"})
+  void samplesByValuesCountForTheirProbability(String kernels) {
+    String option = "hyper:block=16;samples=32;min=128;sampling=values";
+    requireMeanShare(kernels, option, i -> i % 2 == 0 ? 1 : 1.25, 120, 0.01);
+  }
+
+  private static void requireMeanShare(
+      String kernels, String option, IntToDoubleFunction valueOfKey, int seeds, double tolerance) {
     int tokens = 256;
     Data random = Data.random(tokens, 31);
     float[] v = new float[random.v().length];
-    Arrays.fill(v, 0, v.length / 2, 1);
+    double sum = 0;
+    for (int key = 0; key < tokens / 2; key++) {
+      sum += valueOfKey.applyAsDouble(key);
+      int width = OperatorRun.KV_HEADS * OperatorRun.HEAD_DIM;
+      Arrays.fill(v, key * width, (key + 1) * width, (float) valueOfKey.applyAsDouble(key));
+    }
     Data data = new Data(random.q(), new float[random.k().length], v);
-    int seeds = 60;
     double[] mean = new double[random.q().length];
     for (int seed = 0; seed < seeds; seed++) {
-      String option = "hyper:block=16;samples=32;min=128;seed=" + seed;
-      try (OperatorRun run = new OperatorRun(kernels, option)) {
+      try (OperatorRun run = new OperatorRun(kernels, option + ";seed=" + seed)) {
         float[] out = run.outputs(data, tokens);
         for (int i = 0; i < out.length; i++) {
           mean[i] += out[i] / seeds;
@@ -70,8 +93,7 @@ class HyperAttentionTest {
     }
     int width = OperatorRun.QUERY_HEADS * OperatorRun.HEAD_DIM;
     for (int row = 128; row < tokens; row++) {
-      // A sum of 60 x 32 draws of which 7/8 count: 1 % is over four standard deviations.
-      assertEquals(128.0 / (row + 1), mean[row * width], 0.01, "row " + row);
+      assertEquals(sum / (row + 1), mean[row * width], tolerance, option + " row " + row);
     }
   }
 

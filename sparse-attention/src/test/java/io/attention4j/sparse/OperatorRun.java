@@ -10,8 +10,11 @@ import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OperatorContext;
 import io.attention4j.engine.operator.Operators;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.RopeTable;
+import io.attention4j.engine.operator.WeightFiles;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
+import io.attention4j.engine.spi.RopeSpec;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kvcache.KvCaches;
@@ -28,20 +31,34 @@ final class OperatorRun implements AutoCloseable {
   static final int HEAD_DIM = 8;
 
   final AttentionLayer layer;
+  private final RopeSpec rope;
   private final KernelSelector kernels;
   private final Arena arena = Arena.ofShared();
 
   OperatorRun(String kernelId, String attention, Mask mask, String cache) {
+    this(kernelId, attention, mask, cache, null, TestWeights.gates());
+  }
+
+  /** With a rotation (base 10000), or null, and files of weights. */
+  OperatorRun(
+      String kernelId,
+      String attention,
+      Mask mask,
+      String cache,
+      RopeSpec.Layout layout,
+      WeightFiles files) {
+    rope = layout == null ? null : new RopeSpec(HEAD_DIM, HEAD_DIM, layout);
     kernels = KernelSelector.open(kernelId, new DeviceOptions(2));
     Operators operators = new Operators();
     AttentionOperator operator = operators.create(OptionSpec.parse(attention));
     layer =
         operator.open(
-            shape(mask),
+            shape(mask, rope),
             new OperatorContext(
                 kernels,
                 new KvCaches().create(cache, kernels),
                 name -> Optional.empty(),
+                files,
                 operators));
   }
 
@@ -50,6 +67,10 @@ final class OperatorRun implements AutoCloseable {
   }
 
   static LayerShape shape(Mask mask) {
+    return shape(mask, null);
+  }
+
+  static LayerShape shape(Mask mask, RopeSpec rope) {
     float scale = (float) (1 / Math.sqrt(HEAD_DIM));
     return new LayerShape(
         1,
@@ -61,7 +82,7 @@ final class OperatorRun implements AutoCloseable {
         mask,
         List.of(),
         List.of(),
-        null,
+        rope,
         4096);
   }
 
@@ -81,6 +102,28 @@ final class OperatorRun implements AutoCloseable {
         values[i] = (float) random.nextDouble(-2, 2);
       }
       return values;
+    }
+
+    /** With queries and keys rotated, half split. */
+    Data rotated() {
+      float[] rotatedQ = q.clone();
+      float[] rotatedK = k.clone();
+      rotate(rotatedQ, QUERY_HEADS);
+      rotate(rotatedK, KV_HEADS);
+      return new Data(rotatedQ, rotatedK, v);
+    }
+
+    private static void rotate(float[] x, int heads) {
+      int pairs = HEAD_DIM / 2;
+      for (int at = 0; at < x.length; at += HEAD_DIM) {
+        for (int i = 0; i < pairs; i++) {
+          double angle = at / (heads * HEAD_DIM) * frequency(i);
+          double a = x[at + i];
+          double b = x[at + i + pairs];
+          x[at + i] = (float) (a * Math.cos(angle) - b * Math.sin(angle));
+          x[at + i + pairs] = (float) (a * Math.sin(angle) + b * Math.cos(angle));
+        }
+      }
     }
 
     int tokens() {
@@ -148,10 +191,38 @@ final class OperatorRun implements AutoCloseable {
         Tensor.ofFloats(arena, q, total, QUERY_HEADS, HEAD_DIM),
         Tensor.ofFloats(arena, k, total, KV_HEADS, HEAD_DIM),
         Tensor.ofFloats(arena, v, total, KV_HEADS, HEAD_DIM),
-        null);
+        rope == null ? null : angles(batch));
     Tensor out = Tensor.allocate(arena, DType.F32, total, QUERY_HEADS, HEAD_DIM);
     layer.attend(states, inputs, out);
     return out.toFloats();
+  }
+
+  /** Radians per position of a pair. */
+  static double frequency(int pair) {
+    return Math.pow(10_000, -2.0 * pair / HEAD_DIM);
+  }
+
+  private RopeTable angles(AttentionBatch batch) {
+    int pairs = HEAD_DIM / 2;
+    double[] frequencies = new double[pairs];
+    Arrays.setAll(frequencies, OperatorRun::frequency);
+    float[] cos = new float[batch.totalRows() * pairs];
+    float[] sin = new float[cos.length];
+    for (int s = 0; s < batch.sequences(); s++) {
+      for (int row = 0; row < batch.rows(s); row++) {
+        for (int i = 0; i < pairs; i++) {
+          double angle = (batch.firstPosition(s) + row) * frequencies[i];
+          cos[(batch.firstRow(s) + row) * pairs + i] = (float) Math.cos(angle);
+          sin[(batch.firstRow(s) + row) * pairs + i] = (float) Math.sin(angle);
+        }
+      }
+    }
+    return new RopeTable(
+        rope,
+        Tensor.ofFloats(arena, cos, batch.totalRows(), pairs),
+        Tensor.ofFloats(arena, sin, batch.totalRows(), pairs),
+        frequencies,
+        1);
   }
 
   private static void copy(float[] source, int from, float[] target, int to, int rows, int heads) {
@@ -165,10 +236,10 @@ final class OperatorRun implements AutoCloseable {
     boolean test(int row, int key);
   }
 
-  /** Which query sees which key of a KV head, by position. */
+  /** Which query sees which key of a head, by position. */
   @FunctionalInterface
   interface VisibleToHead {
-    boolean test(int kvHead, int row, int key);
+    boolean test(int head, int row, int key);
   }
 
   /** Softmax attention in float64 over the visible keys. */
@@ -178,6 +249,12 @@ final class OperatorRun implements AutoCloseable {
 
   /** Softmax attention in float64 over the visible keys, which may differ by KV head. */
   static float[] expected(Data data, VisibleToHead visible) {
+    int groupSize = QUERY_HEADS / KV_HEADS;
+    return expectedOfHeads(data, (head, row, key) -> visible.test(head / groupSize, row, key));
+  }
+
+  /** Softmax attention in float64 over the visible keys, which may differ by query head. */
+  static float[] expectedOfHeads(Data data, VisibleToHead visible) {
     int tokens = data.tokens();
     float[] out = new float[data.q.length];
     double[] x = new double[tokens];
@@ -188,7 +265,7 @@ final class OperatorRun implements AutoCloseable {
         Arrays.fill(x, Double.NEGATIVE_INFINITY);
         double max = Double.NEGATIVE_INFINITY;
         for (int key = 0; key < tokens; key++) {
-          if (visible.test(kvHead, row, key)) {
+          if (visible.test(h, row, key)) {
             double dot = 0;
             for (int d = 0; d < HEAD_DIM; d++) {
               dot += data.q[q + d] * (double) data.k[(key * KV_HEADS + kvHead) * HEAD_DIM + d];

@@ -18,6 +18,8 @@ import java.nio.channels.Channels;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -25,13 +27,20 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** What holds for every operator of this module, on the reference and on the vector kernels. */
 class SparseOperatorsTest {
+  /** Held, so that it stays quiet about what auto picks. */
+  private static final Logger AUTO = Logger.getLogger("io.attention4j.sparse.auto");
+
+  static {
+    AUTO.setLevel(Level.WARNING);
+  }
+
   /** Over two key blocks of the masked patterns, and no multiple of any block. */
   private static final int TOKENS = 299;
 
   /** Outputs are means of values below 2 in f32; sums run in another order than the reference's. */
   private static final float TOLERANCE = 4e-6f;
 
-  private static final List<String> KERNELS = List.of("reference", "cpu.simd");
+  private static final List<String> KERNELS = List.of("reference", "cpu.scalar", "cpu.simd");
 
   /** Every operator with settings that leave keys out. */
   private static final List<String> SPARSE =
@@ -46,8 +55,37 @@ class SparseOperatorsTest {
           "block-topk:block=8;k=2",
           "block-topk:block=24;k=3",
           "block-topk:block=8;k=3;strict=true",
+          "prflash:block=8;budget=6",
+          "prflash:block=24;budget=2;sink=false;seed=5",
+          "prflash:block=8;budget=6;schedule=nearest;alpha=0.1",
+          "prflash:block=8;budget=6;unbiased=true",
+          "lsg:block=8;sparse=3;factor=4",
+          "lsg:block=8;sparse=3;factor=4;type=stride;globals=0",
+          "lsg:block=8;sparse=3;factor=4;type=pool;globals=6",
+          "lsg:block=16;type=none",
+          "combiner:type=fixed;segment=16",
+          "combiner:type=logsparse",
+          "combiner:type=axial;segment=16",
+          "combiner:type=rowmajor;segment=16",
           "hyper:block=16;samples=8;min=16",
-          "hyper:block=7;samples=0;min=20;projections=3;seed=4");
+          "hyper:block=16;samples=8;min=16;sampling=values",
+          "hyper:block=0;samples=8;min=16",
+          "hyper:block=7;samples=0;min=20;projections=3;seed=4",
+          "routing:clusters=4;tokens=40",
+          "routing:clusters=4;tokens=40;norm=layer;queries=nearest",
+          "routing:clusters=4;tokens=90;strict=true",
+          "routing:clusters=3;tokens=60;strict=true;queries=nearest;local=1;block=16",
+          "landmark:block=8;k=2",
+          "landmark:block=8;k=3;retrieval=heads",
+          "landmark:block=12;k=2;retrieval=chunk",
+          "landmark:block=40;k=100",
+          "seer:gate=gates;block=8;k=3",
+          "seer:gate=gates;block=24;density=0.4;last=0",
+          "seer:gate=gates;block=8;threshold=0.05;strict=true",
+          "seer-decode:gate=gates;block=8;budget=24;prefill=sparse",
+          "seer-decode:gate=gates;block=16;threshold=0.1;prefill=sparse",
+          "nosa:gate=gates;block=8;kernel=4;stride=2;local=1;query=3;k=8",
+          "nosa:gate=gates;block=16;kernel=8;stride=3;init=0;local=0;query=1;k=4");
 
   /** Settings that leave nothing out. */
   private static final List<String> DENSE =
@@ -67,10 +105,42 @@ class SparseOperatorsTest {
           "block-topk:block=299;k=0",
           "block-topk:block=8;k=36",
           "block-topk:block=8;k=1073741824;strict=true",
+          "prflash:block=8;budget=38",
+          "prflash:block=8;budget=38;unbiased=true",
+          "prflash:block=299;budget=1;sink=false",
+          "prflash:block=16;budget=1073741824;schedule=nearest",
+          "lsg:block=299;sparse=0;globals=0;factor=1",
+          "lsg:block=8;sparse=296;factor=1;type=pool",
+          "lsg:block=8;sparse=296;factor=1;type=stride",
+          "lsg:block=8;sparse=296;factor=8;type=norm",
+          "auto:error=0;min=1",
+          "auto:error=0;min=8;candidates=hyper+bigbird+longformer+window",
+          "combiner:type=fixed;segment=299",
+          "combiner:type=fixed;segment=1",
+          "combiner:type=axial;segment=1",
+          "combiner:type=axial;segment=299",
+          "combiner:type=rowmajor;segment=1073741824",
           "hyper:min=299",
           "hyper:min=8;block=299;samples=0",
           "hyper:min=8;block=16;samples=299",
-          "hyper:min=1;block=1;samples=1073741824");
+          "hyper:min=8;block=0;samples=299;sampling=values",
+          "hyper:min=1;block=1;samples=1073741824",
+          "routing:clusters=1;tokens=299;eps=0",
+          "routing:clusters=5;tokens=1073741824;eps=0;strict=true",
+          "routing:clusters=3;tokens=299;queries=nearest;eps=0",
+          "routing:clusters=2;tokens=299;local=3;block=299;eps=0",
+          "landmark:block=300;k=0",
+          "landmark:block=1073741824;stingy=true",
+          "seer:gate=gates;block=8;threshold=-1;last=0",
+          "seer:gate=gates;block=8;density=1;strict=true",
+          "seer:gate=gates;block=8;k=38",
+          "seer:gate=gates;block=299;k=0;last=0",
+          "seer-decode:gate=gates;block=8;budget=299;prefill=sparse",
+          "seer-decode:gate=gates;block=8;threshold=-1;prefill=sparse",
+          "seer-decode:gate=gates;block=299;budget=299",
+          "seer-decode:gate=gates;block=8;threshold=-1",
+          "nosa:gate=unbiased;block=8;k=38",
+          "nosa:gate=unbiased;block=8;k=1073741824");
 
   private static List<Arguments> onAllKernels(List<String> options) {
     List<Arguments> all = new ArrayList<>();
@@ -90,8 +160,24 @@ class SparseOperatorsTest {
   }
 
   private static boolean isRowwise(String option) {
+    boolean choosesTogether =
+        option.startsWith(BlockTopK.ID)
+            || option.startsWith(RoutingAttention.ID)
+            || option.startsWith(SeerAttention.ID + ":")
+            || option.contains("retrieval=chunk");
     return !option.startsWith(HyperAttention.ID)
-        && (!option.startsWith(BlockTopK.ID) || option.contains("strict=true"));
+        && (!choosesTogether || option.contains("strict=true"));
+  }
+
+  /** Those whose choice reads later keys in prefill. */
+  private static boolean readsAhead(String option) {
+    return (option.startsWith(RoutingAttention.ID) || option.startsWith(SeerAttention.ID + ":"))
+        && !option.contains("strict=true");
+  }
+
+  /** Those whose choice reads no later key. */
+  static List<Arguments> causal() {
+    return onAllKernels(SPARSE.stream().filter(option -> !readsAhead(option)).toList());
   }
 
   static List<Arguments> dense() {
@@ -119,6 +205,21 @@ class SparseOperatorsTest {
               kernels,
               "bigbird:block=8;window=2;global=3;random=0",
               (row, key) -> key <= row && (row / 8 - key / 8 < 2 || key < 24)));
+      all.add(
+          pattern(
+              kernels,
+              "prflash:block=8;budget=1;sink=false",
+              (row, key) -> key <= row && row / 8 == key / 8));
+      all.add(
+          pattern(
+              kernels,
+              "prflash:block=8;budget=3;schedule=nearest",
+              (row, key) -> key <= row && (row / 8 - key / 8 < 3 || key < 8)));
+      all.add(
+          pattern(
+              kernels,
+              "lsg:block=8;type=none;globals=3",
+              (row, key) -> key <= row && (row / 8 - key / 8 < 2 || key < 3)));
       all.add(
           pattern(
               kernels,
@@ -164,8 +265,23 @@ class SparseOperatorsTest {
     }
   }
 
+  /** The weight on a later key is exactly 0, whatever the choice read. */
   @ParameterizedTest
   @MethodSource("sparse")
+  void laterValuesChangeNoEarlierRow(String kernels, String option) {
+    Data data = Data.random(TOKENS, 12);
+    Data changed = data.changedFrom(170, false);
+    Data valuesOnly = new Data(data.q(), data.k(), changed.v());
+    try (OperatorRun run = new OperatorRun(kernels, option)) {
+      for (int[] steps : new int[][] {{TOKENS}, {165, 1}}) {
+        float[] before = rows(run.outputs(data, steps), 0, 170);
+        assertArrayEquals(before, rows(run.outputs(valuesOnly, steps), 0, 170));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("causal")
   void laterKeysAndValuesChangeNoEarlierRow(String kernels, String option) {
     requireUnchanged(kernels, option, false, TOKENS);
     requireUnchanged(kernels, option, false, 285, 1);
@@ -260,8 +376,17 @@ class SparseOperatorsTest {
     return Arrays.copyOfRange(outputs, from * width, (from + count) * width);
   }
 
+  /** Those that take a layer with a window. */
+  static List<Arguments> windowed() {
+    return onAllKernels(
+        SPARSE.stream()
+            .filter(SparseOperatorsTest::isRowwise)
+            .filter(option -> !option.matches("(combiner|lsg|routing|landmark):.*"))
+            .toList());
+  }
+
   @ParameterizedTest
-  @MethodSource("rowwise")
+  @MethodSource("windowed")
   void theLayersOwnWindowHoldsToo(String kernels, String option) {
     Data data = Data.random(TOKENS, 10);
     try (OperatorRun run =

@@ -42,6 +42,7 @@ public record AttentionCase(
     private float magnitude = 1;
     private boolean slotBias;
     private boolean raggedHeads;
+    private boolean nonFinite;
     private int gap = 1;
     private int[] bitsExtents;
     private int[] biasExtents;
@@ -90,6 +91,15 @@ public record AttentionCase(
     /** KV head h keeps 3 h keys less than the first. */
     public Builder raggedHeads() {
       raggedHeads = true;
+      return this;
+    }
+
+    /**
+     * Every eleventh slot holds NaN in its key and infinities in its value, which only rows that
+     * see it may notice.
+     */
+    public Builder nonFinite() {
+      nonFinite = true;
       return this;
     }
 
@@ -182,12 +192,13 @@ public record AttentionCase(
           bias[j] = random.chance(0.1) ? Float.NEGATIVE_INFINITY : bias[j];
         }
       }
-      return new AttentionData.Head(
-          random.floats(keys * spec.headDim(), 1),
-          random.floats(keys * spec.valueDim(), 1),
-          positions,
-          gap > 1,
-          bias);
+      float[] k = random.floats(keys * spec.headDim(), 1);
+      float[] v = random.floats(keys * spec.valueDim(), 1);
+      for (int j = 5; nonFinite && j < keys; j += 11) {
+        Arrays.fill(k, j * spec.headDim(), (j + 1) * spec.headDim(), Float.NaN);
+        Arrays.fill(v, j * spec.valueDim(), (j + 1) * spec.valueDim(), Float.POSITIVE_INFINITY);
+      }
+      return new AttentionData.Head(k, v, positions, gap > 1, bias);
     }
 
     private byte[] randomBits(CaseRandom random) {

@@ -63,6 +63,7 @@ public final class AttentionCases {
     add(AttentionCase.of("decode-keys4097", spec(4, 2, 64)).sequence(1, 4097).pages(Pages.of(64)));
     add(AttentionCase.of("decode-keys4097-one-page", spec(4, 2, 64)).sequence(1, 4097));
     add(AttentionCase.of("append-rows5-keys1029", spec(4, 2, 64)).sequence(5, 1029));
+    add(AttentionCase.of("append-rows40-keys8200", spec(2, 1, 40)).sequence(40, 8200));
     add(AttentionCase.of("prefill-rows130-keys260", spec(4, 2, 64)).sequence(130, 260));
     for (int page : new int[] {1, 3, 16, 64}) {
       add(
@@ -119,10 +120,12 @@ public final class AttentionCases {
                 KvFormat.BF16,
                 "q8",
                 KvFormat.Q8,
+                "q4",
+                KvFormat.Q4,
                 "f32",
                 KvFormat.F32));
     for (int dim : new int[] {13, 64, 80}) {
-      for (String name : List.of("bf16", "f16", "q8")) {
+      for (String name : List.of("bf16", "f16", "q8", "q4")) {
         KvFormat format = formats.get(name);
         String prefix = name + "-dim" + dim;
         add(
@@ -149,6 +152,10 @@ public final class AttentionCases {
     }
     add(
         AttentionCase.of("q8-partial-pages", spec(4, 2, 13).formats(KvFormat.Q8, KvFormat.Q8))
+            .sequence(5, 35)
+            .pages(new Pages(5, true, false)));
+    add(
+        AttentionCase.of("q4-partial-pages", spec(4, 2, 45).formats(KvFormat.Q4, KvFormat.Q4))
             .sequence(5, 35)
             .pages(new Pages(5, true, false)));
   }
@@ -458,6 +465,16 @@ public final class AttentionCases {
             .gather(3, 20, false)
             .pages(Pages.of(16)));
     add(
+        AttentionCase.of("gathered-q4", gathered(4, 2, 72).formats(KvFormat.Q4, KvFormat.Q4))
+            .sequence(9, 50)
+            .gather(3, 20, false)
+            .pages(Pages.of(16)));
+    add(
+        AttentionCase.of("gathered-q4-decode", gathered(4, 2, 72).formats(KvFormat.Q4, KvFormat.Q4))
+            .sequence(1, 300)
+            .gather(1, 70, true)
+            .pages(Pages.of(16)));
+    add(
         AttentionCase.of(
                 "gathered-sigmoid", gathered(4, 2, 40).normalizer(new Normalizer.Sigmoid(-3)))
             .sequence(9, 50)
@@ -491,6 +508,40 @@ public final class AttentionCases {
                 "magnitude-1e4-sigmoid", spec(4, 2, 40).normalizer(new Normalizer.Sigmoid(0)))
             .sequence(9, 67)
             .magnitude(1e4f));
+    Map<String, KvFormat> formats =
+        new TreeMap<>(
+            Map.of(
+                "bf16",
+                KvFormat.BF16,
+                "f16",
+                KvFormat.F16,
+                "f32",
+                KvFormat.F32,
+                "q8",
+                KvFormat.Q8,
+                "q4",
+                KvFormat.Q4));
+    formats.forEach(
+        (name, format) -> {
+          // Rows of a tile see different keys; what one row must not see, another may.
+          add(
+              AttentionCase.of(
+                      "hidden-infinities-" + name + "-prefill",
+                      spec(2, 1, 72).formats(format, format).mask(new Mask.Window(4, 0)))
+                  .sequence(70, 70)
+                  .nonFinite());
+          add(
+              AttentionCase.of(
+                      "hidden-infinities-" + name + "-decode",
+                      spec(4, 2, 72).formats(format, format).mask(new Mask.Window(4, 0)))
+                  .sequence(2, 71)
+                  .nonFinite());
+        });
+    add(
+        AttentionCase.of(
+                "visible-infinities-f16", spec(4, 2, 64).formats(KvFormat.F16, KvFormat.F16))
+            .sequence(2, 35)
+            .nonFinite());
     add(
         AttentionCase.of("positions-beyond-32-bits", spec(2, 1, 40).mask(new Mask.Window(3, 0)))
             .sequence(3, 9, 1L << 33));

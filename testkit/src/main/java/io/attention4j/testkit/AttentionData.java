@@ -209,7 +209,7 @@ public record AttentionData(
       for (int i = first; i < first + dim; i++) {
         squares += (double) vectors[i] * vectors[i];
       }
-      largest = Math.max(largest, squares);
+      largest = Double.isFinite(squares) ? Math.max(largest, squares) : largest;
     }
     return Math.sqrt(largest);
   }

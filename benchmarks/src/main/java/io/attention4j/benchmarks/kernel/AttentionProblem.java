@@ -35,6 +35,8 @@ public final class AttentionProblem implements AutoCloseable {
   private final AttentionBatch batch = new AttentionBatch();
   private final AttentionInputs inputs;
   private final AttentionOutputs outputs;
+  private final Tensor fence;
+  private final MemorySegment fenced = MemorySegment.ofArray(new float[1]);
 
   /**
    * Makes the inputs and the plan.
@@ -68,6 +70,7 @@ public final class AttentionProblem implements AutoCloseable {
     outputs =
         new AttentionOutputs(
             arena.allocate(DType.F32, totalRows, kind.queryHeads(), kind.headDim()), null);
+    fence = DeviceData.fence(device, arena);
   }
 
   private void addPages(
@@ -106,12 +109,16 @@ public final class AttentionProblem implements AutoCloseable {
     }
   }
 
-  private static void fill(Tensor tensor, SplittableRandom random) {
-    MemorySegment segment = tensor.segment();
+  private void fill(Tensor tensor, SplittableRandom random) {
     float bound = (float) Math.sqrt(3); // of a uniform variable of variance 1
-    for (long i = 0; i < tensor.shape().elements(); i++) {
-      segment.setAtIndex(Tensor.FLOAT, i, (float) random.nextDouble(-bound, bound));
-    }
+    DeviceData.fill(
+        device,
+        tensor,
+        segment -> {
+          for (long i = 0; i < tensor.shape().elements(); i++) {
+            segment.setAtIndex(Tensor.FLOAT, i, (float) random.nextDouble(-bound, bound));
+          }
+        });
   }
 
   /** Every query block of every head sees its own random key blocks. */
@@ -151,9 +158,12 @@ public final class AttentionProblem implements AutoCloseable {
     return kind;
   }
 
-  /** Attends once. */
+  /** Attends once and waits for it. */
   public void run() {
     plan.run(batch, inputs, outputs);
+    if (fence != null) {
+      device.download(fence, fenced);
+    }
   }
 
   /** Queries as [queryHeads, rows, headDim]; of a case with one sequence. */
@@ -180,7 +190,7 @@ public final class AttentionProblem implements AutoCloseable {
     int rows = kind.rows();
     int heads = kind.queryHeads();
     int dim = kind.headDim();
-    float[] source = tensor.toFloats();
+    float[] source = DeviceData.floats(device, tensor);
     float[] result = new float[source.length];
     for (int row = 0; row < rows; row++) {
       for (int head = 0; head < heads; head++) {
@@ -202,7 +212,7 @@ public final class AttentionProblem implements AutoCloseable {
               DType.F32,
               Shape.of(elements),
               keys ? page.keyOffset() : page.valueOffset());
-      System.arraycopy(vectors.toFloats(), 0, result, head * elements, elements);
+      System.arraycopy(DeviceData.floats(device, vectors), 0, result, head * elements, elements);
     }
     return result;
   }

@@ -6,6 +6,7 @@ import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.MatmulSpec;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -22,6 +23,9 @@ public final class MatmulProblem implements AutoCloseable {
   private final MatmulSpec spec;
   private final Device.TensorArena arena;
   private final List<MatmulKernel.MatmulPlan> plans = new ArrayList<>();
+  private final Device device;
+  private final Tensor fence;
+  private final MemorySegment fenced = MemorySegment.ofArray(new float[1]);
   private final Tensor x;
   private final Tensor[] y;
   private int next;
@@ -40,22 +44,28 @@ public final class MatmulProblem implements AutoCloseable {
     spec = new MatmulSpec(weight, outFeatures, inFeatures);
     MatmulKernel kernel = kernels.select(MatmulKernel.class, spec);
     SplittableRandom random = new SplittableRandom(SEED);
-    arena = kernels.device().newArena();
+    device = kernels.device();
+    arena = device.newArena();
     x = arena.allocate(DType.F32, rows, inFeatures);
     y = new Tensor[] {arena.allocate(DType.F32, rows, outFeatures)};
-    RandomWeights.fill(x.segment().asSlice(0, x.byteSize()), DType.F32, 1, random);
+    DeviceData.fill(device, x, memory -> RandomWeights.fill(memory, DType.F32, 1, random));
     long bytes = weight.bytes((long) outFeatures * inFeatures);
     for (long total = 0; total < BEYOND_CACHES_BYTES; total += bytes) {
       Tensor matrix = arena.allocate(weight, outFeatures, inFeatures);
       double deviation = 1 / Math.sqrt(inFeatures);
-      RandomWeights.fill(matrix.segment().asSlice(0, bytes), weight, deviation, random);
+      DeviceData.fill(
+          device, matrix, memory -> RandomWeights.fill(memory, weight, deviation, random));
       plans.add(kernel.plan(List.of(matrix), null));
     }
+    fence = DeviceData.fence(device, arena);
   }
 
-  /** Multiplies once, by the next matrix. */
+  /** Multiplies once, by the next matrix, and waits for it. */
   public void run() {
     plans.get(next).run(x, rows, y, false);
+    if (fence != null) {
+      device.download(fence, fenced);
+    }
     next = next + 1 == plans.size() ? 0 : next + 1;
   }
 

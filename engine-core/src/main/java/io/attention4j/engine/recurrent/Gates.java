@@ -1,6 +1,8 @@
 package io.attention4j.engine.recurrent;
 
-/** The scalar functions from which gates and decays are made; each keeps precision in its tails. */
+import io.attention4j.engine.reference.Erf;
+
+/** The scalar functions of gates, decays and small networks; each keeps precision in its tails. */
 public final class Gates {
   private Gates() {}
 
@@ -31,5 +33,24 @@ public final class Gates {
    */
   public static double reversedSigmoid(double x, double power) {
     return Math.exp(-power * softplus(x));
+  }
+
+  /** x sigmoid(x). */
+  public static double silu(double x) {
+    return x * sigmoid(x);
+  }
+
+  /** x Phi(x) with the normal distribution's exact Phi. */
+  public static double gelu(double x) {
+    return x * normal(x);
+  }
+
+  /** The derivative of {@link #gelu}, Phi(x) + x phi(x). */
+  public static double geluSlope(double x) {
+    return normal(x) + x * Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+  }
+
+  private static double normal(double x) {
+    return 0.5 * Erf.complement(-x / Math.sqrt(2));
   }
 }

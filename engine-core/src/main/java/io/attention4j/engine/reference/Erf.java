@@ -1,11 +1,11 @@
 package io.attention4j.engine.reference;
 
 /** The error function in float64, which java.lang.Math lacks (Abramowitz and Stegun, chapter 7). */
-final class Erf {
+public final class Erf {
   private Erf() {}
 
   /** erfc(x) = 1 - erf(x), relative error below 1e-13 for x up to 26. */
-  static double complement(double x) {
+  public static double complement(double x) {
     if (x < 0) {
       return 2 - complement(-x);
     }

@@ -6,18 +6,18 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /** Every operator on the inputs of the specs, sin(1.3 n + seed), and comparisons. */
-final class Cases {
-  static final int TOKENS = 8;
-  static final int KEY_DIM = 4;
-  static final int VALUE_DIM = 3;
-  static final double SCALE = 0.5;
+public final class Cases {
+  public static final int TOKENS = 8;
+  public static final int KEY_DIM = 4;
+  public static final int VALUE_DIM = 3;
+  public static final double SCALE = 0.5;
 
   /** Two float64 orders of summing a few dozen products of size one. */
-  static final double ROUNDING = 2e-14;
+  public static final double ROUNDING = 2e-14;
 
   private Cases() {}
 
-  static Rows wave(double seed, int tokens, int width) {
+  public static Rows wave(double seed, int tokens, int width) {
     double[] values = new double[tokens * width];
     for (int n = 0; n < values.length; n++) {
       values[n] = Math.sin(1.3 * n + seed);
@@ -25,32 +25,32 @@ final class Cases {
     return new Rows(values, width);
   }
 
-  static Rows q(int tokens) {
+  public static Rows q(int tokens) {
     return wave(0.1, tokens, KEY_DIM);
   }
 
-  static Rows k(int tokens) {
+  public static Rows k(int tokens) {
     return wave(0.2, tokens, KEY_DIM);
   }
 
-  static Rows v(int tokens) {
+  public static Rows v(int tokens) {
     return wave(0.3, tokens, VALUE_DIM);
   }
 
-  static Rows beta(int tokens) {
+  public static Rows beta(int tokens) {
     return wave(0.6, tokens, 1).map(Gates::sigmoid);
   }
 
-  static Rows headDecay(int tokens) {
+  public static Rows headDecay(int tokens) {
     return wave(0.5, tokens, 1).map(x -> -Gates.softplus(x));
   }
 
-  static Rows keyDecay(int tokens) {
+  public static Rows keyDecay(int tokens) {
     return wave(0.5, tokens, KEY_DIM).map(x -> -Gates.softplus(x));
   }
 
   /** Systems by operator. */
-  static Map<String, DynamicalSystem> all(int tokens) {
+  public static Map<String, DynamicalSystem> all(int tokens) {
     Rows q = q(tokens);
     Rows k = k(tokens);
     Rows v = v(tokens);
@@ -112,11 +112,11 @@ final class Cases {
     return all;
   }
 
-  static Rows run(DynamicalSystem system) {
+  public static Rows run(DynamicalSystem system) {
     return Recurrence.run(system, system.newState());
   }
 
-  static double sum(Rows rows) {
+  public static double sum(Rows rows) {
     double sum = 0;
     for (double value : rows.values()) {
       sum += value;
@@ -124,13 +124,13 @@ final class Cases {
     return sum;
   }
 
-  static void assertClose(Rows expected, Rows actual, String what) {
+  public static void assertClose(Rows expected, Rows actual, String what) {
     assertEquals(expected.width(), actual.width(), what);
     assertClose(expected.values(), actual.values(), what);
   }
 
   /** Equal up to rounding, relative to the largest magnitude above 1. */
-  static void assertClose(double[] expected, double[] actual, String what) {
+  public static void assertClose(double[] expected, double[] actual, String what) {
     assertEquals(expected.length, actual.length, what);
     double largest = 1;
     for (double value : expected) {

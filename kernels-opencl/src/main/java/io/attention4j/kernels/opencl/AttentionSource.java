@@ -3,39 +3,36 @@ package io.attention4j.kernels.opencl;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.attention.Mask;
-import io.attention4j.engine.attention.Normalizer;
 import io.attention4j.engine.attention.ScoreModifier;
 import io.attention4j.engine.spi.Support;
 import java.util.List;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 
-/**
- * Turns a spec into the prelude of attention.cl: sizes and formats as macros, mask and modifiers as
- * functions. The scale, slopes and sinks are data, so that layers share programs.
- */
+/** What attention.cl takes, and the options of its programs: sizes and formats, nothing else. */
 final class AttentionSource {
-  /** Local memory that a work group may use: what every device in use has. */
-  private static final long MOST_LOCAL_BYTES = 32 << 10;
+  /** Most keys of a segment. */
+  static final int TILE = 32;
 
-  private static final int[] TILES = {32, 16, 8, 4};
+  /** Query vectors of a work group of the prefill kernel. */
+  static final int PREFILL_VECTORS = 32;
 
-  private static final String VISIBLE =
-      "inline int visible(global const long *t, global const long *sequence, global const char"
-          + " *bits, long bitsK, long bitsN, long slot, long query, long key) { return ";
-  private static final String HIDES_ALL =
-      "inline int hides_all(long lowestKey, long highestKey, long lowestQuery, long highestQuery)"
-          + " { return ";
-  private static final String MODIFIED =
-      "inline float modified(float x, float slope, long query, long key, global const float *bias,"
-          + " long biasAt) {";
+  /** Most query vectors of a work group of the decode kernel. */
+  static final int DECODE_VECTORS = 8;
+
+  /** Floats of local memory that queries and keys of the prefill kernel take. */
+  private static final int POOL_FLOATS = 2 * 32 * 36;
+
+  private static final int MOST_VALUE_DIM = 1024;
+  private static final int MOST_LANES = 16;
+
+  /** Results that a mask may have at once while it is evaluated, one bit each. */
+  private static final int MOST_PARTS = 31;
 
   private AttentionSource() {}
 
-  /** Whether {@link #of} can write it and the device has the local memory. */
+  /** Whether the kernels take it and the device has the local memory. */
   static Support supports(AttentionSpec spec, ClDevice device) {
-    if (spec.selection() != AttentionSpec.SelectionKind.NONE) {
-      return Support.no("selection " + spec.selection() + " has no OpenCL kernel");
+    if (spec.keyFormat() instanceof KvFormat.Q4 || spec.valueFormat() instanceof KvFormat.Q4) {
+      return Support.no("keys or values in Q4, which opencl does not read; use q8 or f16");
     }
     if (containsCode(spec.mask())) {
       return Support.no("mask Custom is code of the JVM, which a device cannot call");
@@ -43,19 +40,22 @@ final class AttentionSource {
     if (spec.modifiers().stream().anyMatch(m -> m instanceof ScoreModifier.Custom)) {
       return Support.no("modifier Custom is code of the JVM, which a device cannot call");
     }
-    long alibis = spec.modifiers().stream().filter(m -> m instanceof ScoreModifier.Alibi).count();
-    if (alibis > 1) {
-      return Support.no(alibis + " Alibi modifiers; OpenCL kernels take one");
+    if (width(spec.mask()) > MOST_PARTS) {
+      return Support.no("the mask combines more than " + MOST_PARTS + " parts at once");
     }
-    if (tile(spec, 1, device) == 0) {
+    if (spec.valueDim() > MOST_VALUE_DIM) {
+      return Support.no("valueDim " + spec.valueDim() + " is more than " + MOST_VALUE_DIM);
+    }
+    long pool = Math.max(POOL_FLOATS, (long) valueKeys(spec) * paddedValueDim(spec));
+    long needed = (pool + (32 * 36) + 5 * 32 + 1) * Float.BYTES;
+    if (needed > device.localBytes()) {
       return Support.no(
-          "headDim "
-              + spec.headDim()
-              + " and valueDim "
+          "valueDim "
               + spec.valueDim()
-              + " need more local memory than "
-              + Math.min(MOST_LOCAL_BYTES, device.localBytes())
-              + " bytes");
+              + " needs "
+              + needed
+              + " bytes of local memory and the device has "
+              + device.localBytes());
     }
     return Support.YES;
   }
@@ -69,110 +69,115 @@ final class AttentionSource {
     };
   }
 
-  /** Keys of a tile with this many query vectors per work group, or 0 if none fits. */
-  static int tile(AttentionSpec spec, int vectors, ClDevice device) {
-    long available = Math.min(MOST_LOCAL_BYTES, device.localBytes());
-    long width = Math.max(spec.headDim(), spec.valueDim()) | 1;
-    for (int tile : TILES) {
-      long floats = tile * width + (long) vectors * (spec.headDim() + tile + 3);
-      if (floats * Float.BYTES <= available) {
-        return tile;
-      }
-    }
-    return 0;
+  /** Most results that evaluating a mask in postfix order keeps. */
+  private static int width(Mask mask) {
+    return switch (mask) {
+      case Mask.AllOf all -> width(all.parts());
+      case Mask.AnyOf any -> width(any.parts());
+      default -> 1;
+    };
   }
 
-  /** The program for work groups of this many query vectors and tiles of this many keys. */
-  static ClProgramCache.Source of(AttentionSpec spec, int vectors, int tile) {
-    StringBuilder options = new StringBuilder();
-    options.append("-DHEAD_DIM=").append(spec.headDim());
-    options.append(" -DVALUE_DIM=").append(spec.valueDim());
-    options.append(" -DTILE=").append(tile);
-    options.append(" -DROWS=").append(vectors);
-    options.append(" -DKEY_").append(format(spec.keyFormat()));
-    options.append(" -DVALUE_").append(format(spec.valueFormat()));
-    String prelude =
-        switch (spec.normalizer()) {
-          case Normalizer.Softmax softmax -> "#define SOFTMAX\n";
-          case Normalizer.Sigmoid sigmoid -> "#define SIGMOID (" + literal(sigmoid.bias()) + ")\n";
-          case Normalizer.None none -> "";
-        };
-    prelude +=
-        VISIBLE
-            + visible(spec.mask())
-            + "; }\n"
-            + HIDES_ALL
-            + hidesAll(spec.mask())
-            + "; }\n"
-            + MODIFIED
-            + spec.modifiers().stream().map(AttentionSource::modify).collect(Collectors.joining())
-            + " return x; }\n";
-    return new ClProgramCache.Source(List.of("attention"), prelude, options.toString());
+  private static int width(List<Mask> parts) {
+    int widest = 1;
+    for (int i = 0; i < parts.size(); i++) {
+      widest = Math.max(widest, i + width(parts.get(i)));
+    }
+    return widest;
   }
+
+  private static int paddedValueDim(AttentionSpec spec) {
+    return Math.ceilDiv(spec.valueDim(), 32) * 32;
+  }
+
+  /** Values that pass through local memory at once. */
+  private static int valueKeys(AttentionSpec spec) {
+    int fitting = Integer.highestOneBit(Math.max(1, POOL_FLOATS / paddedValueDim(spec)));
+    return Math.clamp(fitting, 4, TILE);
+  }
+
+  /** Whether eight elements of every vector can be loaded at once if pages start at 16 bytes. */
+  static boolean alignable(AttentionSpec spec) {
+    return spec.headDim() % 8 == 0 && spec.valueDim() % 8 == 0;
+  }
+
+  /** The program for many query vectors. */
+  static ClProgramCache.Source prefill(AttentionSpec spec, boolean aligned) {
+    return source(
+        "attention_prefill",
+        spec,
+        aligned,
+        PREFILL_VECTORS,
+        " -DCOLUMNS=" + paddedValueDim(spec) / 32 + " -DVALUE_KEYS=" + valueKeys(spec));
+  }
+
+  /** The program for up to this many query vectors a work group, a power of two. */
+  static ClProgramCache.Source decode(AttentionSpec spec, boolean aligned, int vectors) {
+    int keyLanes = lanes(spec.headDim());
+    int valueLanes = lanes(spec.valueDim());
+    return source(
+        "attention_decode",
+        spec,
+        aligned,
+        vectors,
+        " -DKEY_LANES="
+            + keyLanes
+            + " -DKEY_STRIPS="
+            + Math.ceilDiv(spec.headDim(), 8 * keyLanes)
+            + " -DVALUE_LANES="
+            + valueLanes
+            + " -DVALUE_STRIPS="
+            + Math.ceilDiv(spec.valueDim(), 8 * valueLanes));
+  }
+
+  /** Most vectors of a decode work group that fit the device's local memory. */
+  static int decodeVectors(ClDevice device) {
+    int vectors = DECODE_VECTORS;
+    while (vectors > 1
+        && (vectors * TILE * (MOST_LANES + 3L) + 3L * vectors) * Float.BYTES
+            > device.localBytes()) {
+      vectors /= 2;
+    }
+    return vectors;
+  }
+
+  private static int lanes(int dim) {
+    // At least two: PoCL 3.1 gives NaN for sums of values whose loop has a lane to itself.
+    int strips = Math.max(2, Math.ceilDiv(dim, 8));
+    return Math.min(MOST_LANES, Integer.highestOneBit(2 * strips - 1));
+  }
+
+  private static ClProgramCache.Source source(
+      String resource, AttentionSpec spec, boolean aligned, int rows, String more) {
+    return new ClProgramCache.Source(
+        List.of("attention", resource),
+        "-DTILE="
+            + TILE
+            + " -DROWS="
+            + rows
+            + " -DKEY_FORMAT="
+            + format(spec.keyFormat())
+            + " -DVALUE_FORMAT="
+            + format(spec.valueFormat())
+            + " -DKEY_SCALED="
+            + (spec.keyFormat() instanceof KvFormat.Q8 ? 1 : 0)
+            + " -DVALUE_SCALED="
+            + (spec.valueFormat() instanceof KvFormat.Q8 ? 1 : 0)
+            + (aligned ? " -DALIGNED" : "")
+            + more);
+  }
+
+  /** The program that adds states; the same for all specs. */
+  static final ClProgramCache.Source MERGE =
+      new ClProgramCache.Source(
+          List.of("attention", "attention_merge"),
+          "-DKEY_FORMAT=F32 -DVALUE_FORMAT=F32 -DKEY_SCALED=0 -DVALUE_SCALED=0");
 
   private static String format(KvFormat format) {
     return switch (format) {
       case KvFormat.Plain plain -> plain.dtype().name();
       case KvFormat.Q8 q8 -> "Q8";
-    };
-  }
-
-  /** An exact literal. */
-  private static String literal(float value) {
-    if (!Float.isFinite(value)) {
-      return "as_float(" + Float.floatToRawIntBits(value) + ")";
-    }
-    return Float.toHexString(value) + "f";
-  }
-
-  private static String visible(Mask mask) {
-    return switch (mask) {
-      case Mask.All all -> "1";
-      case Mask.Causal causal -> "(key <= query)";
-      case Mask.Window window ->
-          "(query - key <= " + window.left() + "L && key - query <= " + window.right() + "L)";
-      case Mask.Global global ->
-          "(key < " + global.tokens() + "L || query < " + global.tokens() + "L)";
-      case Mask.Prefix prefix -> "(key <= query || key < sequence[3])";
-      case Mask.Document document ->
-          "(query >= 0 && t[sequence[4] + query] == t[sequence[4] + key])";
-      case Mask.Bits bits -> "(slot < bitsN && bits[slot * bitsK] != 0)";
-      case Mask.AllOf all -> join(all.parts(), AttentionSource::visible, " && ", "1");
-      case Mask.AnyOf any -> join(any.parts(), AttentionSource::visible, " || ", "0");
-      case Mask.Custom custom -> throw new AssertionError("refused before");
-    };
-  }
-
-  /** Whether no key of a range is visible to any query of a range; may err to 0. */
-  private static String hidesAll(Mask mask) {
-    return switch (mask) {
-      case Mask.Causal causal -> "(lowestKey > highestQuery)";
-      case Mask.Window window ->
-          "(lowestQuery - highestKey > "
-              + window.left()
-              + "L || lowestKey - highestQuery > "
-              + window.right()
-              + "L)";
-      case Mask.AllOf all -> join(all.parts(), AttentionSource::hidesAll, " || ", "0");
-      case Mask.AnyOf any -> join(any.parts(), AttentionSource::hidesAll, " && ", "1");
-      default -> "0";
-    };
-  }
-
-  private static String join(
-      List<Mask> parts, Function<Mask, String> write, String operator, String ifEmpty) {
-    return parts.isEmpty()
-        ? ifEmpty
-        : parts.stream().map(write).collect(Collectors.joining(operator, "(", ")"));
-  }
-
-  private static String modify(ScoreModifier modifier) {
-    return switch (modifier) {
-      case ScoreModifier.SoftCap cap ->
-          " x = " + literal(cap.cap()) + " * tanh(x / " + literal(cap.cap()) + ");";
-      case ScoreModifier.Alibi alibi -> " x -= slope * (float)abs(query - key);";
-      case ScoreModifier.AdditiveBias bias -> " x += bias[biasAt];";
-      case ScoreModifier.Custom custom -> throw new AssertionError("refused before");
+      case KvFormat.Q4 q4 -> throw new IllegalArgumentException("Q4 is refused by supports");
     };
   }
 }

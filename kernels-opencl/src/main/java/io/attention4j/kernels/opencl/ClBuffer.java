@@ -1,6 +1,5 @@
 package io.attention4j.kernels.opencl;
 
-import org.jocl.CL;
 import org.jocl.cl_mem;
 
 /** A buffer on a device; the handle of its tensors' storage. */
@@ -36,8 +35,7 @@ final class ClBuffer implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      context.live().buffers.decrementAndGet();
-      ClCalls.require(CL.clReleaseMemObject(memory), "clReleaseMemObject");
+      context.free(memory, byteSize);
     }
   }
 }

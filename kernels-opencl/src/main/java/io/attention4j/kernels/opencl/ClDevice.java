@@ -1,14 +1,14 @@
 package io.attention4j.kernels.opencl;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import org.jocl.CL;
-import org.jocl.Pointer;
 import org.jocl.cl_device_id;
 import org.jocl.cl_platform_id;
 
@@ -40,12 +40,6 @@ record ClDevice(
     long localBytes,
     long groupSize) {
 
-  /** System property that chooses: a kind ("gpu"), a part of the name, or a number from 0. */
-  static final String PROPERTY = "attention4j.opencl.device";
-
-  /** Environment variable that chooses where the property is unset. */
-  static final String ENVIRONMENT = "ATTENTION4J_OPENCL_DEVICE";
-
   private static final String INSTALL =
       "; install the driver of the GPU, or for the CPU: apt-get install pocl-opencl-icd"
           + " ocl-icd-opencl-dev";
@@ -71,10 +65,21 @@ record ClDevice(
     }
   }
 
-  /** The device that the property or the environment names, else the first of {@link #all}. */
-  static ClDevice choose() throws NotFound {
-    String wanted = System.getProperty(PROPERTY, System.getenv(ENVIRONMENT));
-    return choose(wanted == null ? "" : wanted.strip(), all());
+  /**
+   * Whether there may be another driver than PoCL, without loading any: on Linux drivers are listed
+   * in a folder. Loading PoCL for nothing costs a start half a second.
+   */
+  static boolean mayHaveGpu() {
+    Path vendors = Path.of("/etc/OpenCL/vendors");
+    if (System.getenv("OCL_ICD_VENDORS") != null
+        || !System.getProperty("os.name", "").equals("Linux")) {
+      return true;
+    }
+    try (Stream<Path> files = Files.list(vendors)) {
+      return files.anyMatch(file -> !file.getFileName().toString().contains("pocl"));
+    } catch (IOException e) {
+      return false; // no folder, no driver
+    }
   }
 
   /** The first device that fits; an empty wish fits all. */
@@ -94,9 +99,9 @@ record ClDevice(
         "no OpenCL device is '"
             + wanted
             + "', which "
-            + PROPERTY
+            + ClSettings.DEVICE
             + " or "
-            + ENVIRONMENT
+            + ClSettings.DEVICE_ENVIRONMENT
             + " asks for; there are "
             + known,
         null);
@@ -111,15 +116,22 @@ record ClDevice(
             && name.toLowerCase(Locale.ROOT).contains(wish);
   }
 
-  /** All usable devices, GPUs first; at least one. */
-  static List<ClDevice> all() throws NotFound {
+  /**
+   * All usable devices, GPUs first; at least one. One thread at a time: PoCL 3.1 shows no device to
+   * a second one while it starts.
+   */
+  static synchronized List<ClDevice> all(ClApi api) throws NotFound {
     List<ClDevice> usable = new ArrayList<>();
     List<String> refused = new ArrayList<>();
     try {
-      for (cl_platform_id platform : platforms()) {
-        for (cl_device_id id : devices(platform)) {
-          ClDevice device = describe(platform, id);
-          String problem = device.problem();
+      cl_platform_id[] platforms = api.platforms();
+      if (platforms.length == 0) {
+        throw new NotFound("OpenCL has no platform, that is no driver" + INSTALL, null);
+      }
+      for (cl_platform_id platform : platforms) {
+        for (cl_device_id id : api.devices(platform)) {
+          ClDevice device = describe(api, platform, id);
+          String problem = device.problem(api);
           if (problem == null) {
             usable.add(device);
           } else {
@@ -130,7 +142,7 @@ record ClDevice(
     } catch (LinkageError | UnsupportedOperationException e) {
       // JOCL throws these where its own library or libOpenCL.so cannot be loaded.
       throw new NotFound("there is no OpenCL library (" + firstLine(e) + ")" + INSTALL, e);
-    } catch (IllegalStateException e) {
+    } catch (ClFailure e) {
       throw new NotFound("OpenCL does not answer (" + e.getMessage() + ")" + INSTALL, e);
     }
     if (usable.isEmpty()) {
@@ -149,33 +161,8 @@ record ClDevice(
     return message.lines().findFirst().orElse(e.getClass().getSimpleName());
   }
 
-  private static cl_platform_id[] platforms() throws NotFound {
-    int[] count = new int[1];
-    int status = CL.clGetPlatformIDs(0, null, count);
-    if (status != CL.CL_SUCCESS || count[0] == 0) {
-      throw new NotFound("OpenCL has no platform, that is no driver" + INSTALL, null);
-    }
-    cl_platform_id[] platforms = new cl_platform_id[count[0]];
-    ClCalls.require(CL.clGetPlatformIDs(count[0], platforms, null), "clGetPlatformIDs");
-    return platforms;
-  }
-
-  private static cl_device_id[] devices(cl_platform_id platform) {
-    int[] count = new int[1];
-    int status = CL.clGetDeviceIDs(platform, CL.CL_DEVICE_TYPE_ALL, 0, null, count);
-    if (status == CL.CL_DEVICE_NOT_FOUND || count[0] == 0) {
-      return new cl_device_id[0];
-    }
-    ClCalls.require(status, "clGetDeviceIDs");
-    cl_device_id[] devices = new cl_device_id[count[0]];
-    ClCalls.require(
-        CL.clGetDeviceIDs(platform, CL.CL_DEVICE_TYPE_ALL, count[0], devices, null),
-        "clGetDeviceIDs");
-    return devices;
-  }
-
-  private static ClDevice describe(cl_platform_id platform, cl_device_id id) {
-    long type = number(id, CL.CL_DEVICE_TYPE);
+  private static ClDevice describe(ClApi api, cl_platform_id platform, cl_device_id id) {
+    long type = api.number(id, CL.CL_DEVICE_TYPE);
     Kind kind =
         (type & CL.CL_DEVICE_TYPE_GPU) != 0
             ? Kind.GPU
@@ -183,26 +170,26 @@ record ClDevice(
     return new ClDevice(
         platform,
         id,
-        text(id, CL.CL_DEVICE_NAME),
-        text(id, CL.CL_DEVICE_VERSION),
-        text(id, CL.CL_DRIVER_VERSION),
+        api.text(id, CL.CL_DEVICE_NAME),
+        api.text(id, CL.CL_DEVICE_VERSION),
+        api.text(id, CL.CL_DRIVER_VERSION),
         kind,
-        (int) number(id, CL.CL_DEVICE_MAX_COMPUTE_UNITS),
-        number(id, CL.CL_DEVICE_GLOBAL_MEM_SIZE),
-        number(id, CL.CL_DEVICE_MAX_MEM_ALLOC_SIZE),
-        number(id, CL.CL_DEVICE_LOCAL_MEM_SIZE),
-        number(id, CL.CL_DEVICE_MAX_WORK_GROUP_SIZE));
+        (int) api.number(id, CL.CL_DEVICE_MAX_COMPUTE_UNITS),
+        api.number(id, CL.CL_DEVICE_GLOBAL_MEM_SIZE),
+        api.number(id, CL.CL_DEVICE_MAX_MEM_ALLOC_SIZE),
+        api.number(id, CL.CL_DEVICE_LOCAL_MEM_SIZE),
+        api.number(id, CL.CL_DEVICE_MAX_WORK_GROUP_SIZE));
   }
 
   /** Why the kernels cannot run on it, or null. */
-  private String problem() {
+  private String problem(ClApi api) {
     if (version.startsWith("OpenCL 1.0") || version.startsWith("OpenCL 1.1")) {
       return "it has " + version + ", not 1.2 or newer";
     }
-    if (number(id, CL.CL_DEVICE_COMPILER_AVAILABLE) == 0) {
+    if (api.number(id, CL.CL_DEVICE_COMPILER_AVAILABLE) == 0) {
       return "it has no compiler";
     }
-    if (number(id, CL.CL_DEVICE_ENDIAN_LITTLE) == 0) {
+    if (api.number(id, CL.CL_DEVICE_ENDIAN_LITTLE) == 0) {
       return "it is big-endian";
     }
     if (groupSize < NEEDED_GROUP || localBytes < NEEDED_LOCAL_BYTES) {
@@ -216,23 +203,6 @@ record ClDevice(
           + NEEDED_LOCAL_BYTES;
     }
     return null;
-  }
-
-  private static long number(cl_device_id id, int what) {
-    // Answers are of 4 or 8 bytes; the upper ones stay 0.
-    ByteBuffer value = ByteBuffer.allocateDirect(8).order(ByteOrder.nativeOrder());
-    int status = CL.clGetDeviceInfo(id, what, 8, Pointer.to(value), null);
-    ClCalls.require(status, "clGetDeviceInfo");
-    return value.getLong(0);
-  }
-
-  private static String text(cl_device_id id, int what) {
-    long[] size = new long[1];
-    ClCalls.require(CL.clGetDeviceInfo(id, what, 0, null, size), "clGetDeviceInfo");
-    byte[] bytes = new byte[(int) size[0]];
-    ClCalls.require(
-        CL.clGetDeviceInfo(id, what, size[0], Pointer.to(bytes), null), "clGetDeviceInfo");
-    return new String(bytes, StandardCharsets.UTF_8).replace("\0", "").strip();
   }
 
   /** One line for people: name, kind, memory and versions. */

@@ -2,23 +2,21 @@ package io.attention4j.kernels.opencl;
 
 import io.attention4j.engine.spi.ActivationKernel;
 import io.attention4j.engine.spi.AttentionKernel;
+import io.attention4j.engine.spi.CausalConvKernel;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
 import io.attention4j.engine.spi.Kernel;
 import io.attention4j.engine.spi.KvWriteKernel;
+import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
+import io.attention4j.engine.spi.ProbeKernel;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.spi.SoftmaxKernel;
 import io.attention4j.engine.spi.TensorChecks;
-import io.attention4j.engine.tensor.DType;
-import io.attention4j.engine.tensor.Shape;
-import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -32,16 +30,19 @@ final class OpenClDevice implements Device {
     this.context = context;
     this.embedding = new OpenClEmbedding(context);
     this.kernels =
-        Map.of(
-            AttentionKernel.class, new OpenClAttention(context),
-            MatmulKernel.class, new OpenClMatmul(context),
-            NormKernel.class, new OpenClNorm(context),
-            RopeKernel.class, new OpenClRope(context),
-            ActivationKernel.class, new OpenClActivation(context),
-            ElementwiseKernel.class, new OpenClElementwise(context),
-            SoftmaxKernel.class, new OpenClSoftmax(context),
-            EmbeddingKernel.class, embedding,
-            KvWriteKernel.class, new OpenClKvWrite(context));
+        Map.ofEntries(
+            Map.entry(AttentionKernel.class, new OpenClAttention(context)),
+            Map.entry(MatmulKernel.class, new OpenClMatmul(context)),
+            Map.entry(NormKernel.class, new OpenClNorm(context)),
+            Map.entry(RopeKernel.class, new OpenClRope(context)),
+            Map.entry(ActivationKernel.class, new OpenClActivation(context)),
+            Map.entry(ElementwiseKernel.class, new OpenClElementwise(context)),
+            Map.entry(SoftmaxKernel.class, new OpenClSoftmax(context)),
+            Map.entry(EmbeddingKernel.class, embedding),
+            Map.entry(KvWriteKernel.class, new OpenClKvWrite(context)),
+            Map.entry(LinearScanKernel.class, new OpenClLinearScan(context)),
+            Map.entry(CausalConvKernel.class, new OpenClCausalConv(context)),
+            Map.entry(ProbeKernel.class, new OpenClProbe(context)));
   }
 
   ClContext context() {
@@ -89,35 +90,5 @@ final class OpenClDevice implements Device {
   public void close() {
     embedding.close();
     context.close();
-  }
-
-  /** One buffer per tensor. */
-  private static final class BufferArena implements TensorArena {
-    private final ClContext context;
-    private final List<ClBuffer> buffers = new ArrayList<>();
-    private boolean closed;
-
-    BufferArena(ClContext context) {
-      this.context = context;
-    }
-
-    @Override
-    public synchronized Tensor allocate(DType dtype, long... extents) {
-      if (closed) {
-        throw new IllegalStateException("this owner of tensors is closed");
-      }
-      Shape shape = Shape.of(extents);
-      ClBuffer buffer = context.allocate(dtype.bytes(shape.elements()));
-      buffers.add(buffer);
-      Storage storage = new Storage.Device(OpenClProvider.ID, buffer, buffer.byteSize());
-      return Tensor.of(storage, dtype, shape, 0);
-    }
-
-    @Override
-    public synchronized void close() {
-      closed = true;
-      buffers.forEach(ClBuffer::close);
-      buffers.clear();
-    }
   }
 }

@@ -1,29 +1,71 @@
-// Attention over paged keys and values: online softmax over tiles in local memory (FlashAttention),
-// keys split over work groups and merged (Flash-Decoding). The prelude defines
-//   HEAD_DIM, VALUE_DIM, TILE (keys of a tile), ROWS (query vectors of a work group),
-//   KEY_x, VALUE_x for the stored format x,
-//   SOFTMAX, SIGMOID or neither (weights are the scores),
-//   visible(...), hides_all(...) and modified(...).
+// What the attention kernels share. Options of a program:
+//   KEY_FORMAT, VALUE_FORMAT and, for codes with scales, KEY_SCALED, VALUE_SCALED,
+//   ROWS (query vectors of a work group), TILE (most keys of a segment),
+//   ALIGNED: eight elements may be loaded at once anywhere.
+// Masks, modifiers and head sizes are data, so that many specs share a program.
 //
-// Everything that changes from step to step is one table of 64-bit words:
-//   header   see H_x
+// Everything that changes from step to step is one table of 64-bit words, see StepTable:
+//   header   H_x
 //   work     of each work group, see W_x
-//   segments up to TILE slots of one page, see S_x
+//   segments up to TILE keys, see S_x
+//   entries  keys of gathered segments, see E_x
 //   sequences see Q_x
-// A "query vector" j of (sequence, KV head) is row j / group, query head kvHead * group + j % group.
+//   mask and modifiers, see visible and modified
 
 #define ITEMS 64
-// Odd, so that neighbouring keys lie in different banks.
-#define WIDTH ((HEAD_DIM > VALUE_DIM ? HEAD_DIM : VALUE_DIM) | 1)
-#define ELEMENTS ((ROWS * VALUE_DIM + ITEMS - 1) / ITEMS)
 
+#define H_SEGMENTS 0
+#define H_SEQUENCES 1
+#define H_SEQUENCE_WORDS 2
+#define H_GROUP 3
+#define H_SCALE 4
+#define H_MASK 5
+#define H_MASK_END 6
+#define H_MODIFIERS 7
+#define H_MODIFIERS_END 8
+#define H_NORMALIZER 9
+#define H_SIGMOID_BIAS 10
+#define H_ROWS 11
+#define H_SINKS 12
+#define H_STATES 13
+#define H_Q 14
+#define H_Q_ROW 15
+#define H_Q_HEAD 16
+#define H_BITS 17
+#define H_BITS_S 18
+#define H_BITS_H 19
+#define H_BITS_R 20
+#define H_BITS_K 21
+#define H_BITS_N 22
+#define H_BIAS 23
+#define H_BIAS_S 24
+#define H_BIAS_H 25
+#define H_BIAS_R 26
+#define H_BIAS_K 27
+#define H_OUT 28
+#define H_OUT_ROW 29
+#define H_OUT_HEAD 30
+#define H_LSE 31
+#define H_HAS_LSE 32
+#define H_HEAD_DIM 33
+#define H_VALUE_DIM 34
+
+// Vectors FIRST .. FIRST + VECTORS of HEADS query heads from HEAD on: vector j is row j / HEADS, or
+// the j-th of the listed rows if there is a list. Keys: segments FROM .. TO or, with a table of
+// blocks, visits FROM .. TO, each a block number times 2 plus 1 if all of the block is visible.
 #define W_SEQUENCE 0
 #define W_HEAD 1
-#define W_FIRST_VECTOR 2
-#define W_FROM 3
-#define W_TO 4
-#define W_STATE 5
-#define W_WORDS 6
+#define W_HEADS 2
+#define W_FIRST 3
+#define W_VECTORS 4
+#define W_FROM 5
+#define W_TO 6
+#define W_BLOCKS 7
+#define W_STATE 8
+#define W_LIST 9
+#define W_LOWEST_ROW 10
+#define W_HIGHEST_ROW 11
+#define W_WORDS 12
 
 #define S_KEYS 0
 #define S_VALUES 1
@@ -35,7 +77,18 @@
 #define S_HIGHEST 7
 #define S_POSITIONS 8
 #define S_BIAS 9
-#define S_WORDS 10
+#define S_ENTRIES 10
+#define S_MEMORY 11
+#define S_WORDS 12
+
+#define E_KEY 0
+#define E_VALUE 1
+#define E_KEY_SCALE 2
+#define E_VALUE_SCALE 3
+#define E_SLOT 4
+#define E_POSITION 5
+#define E_BIAS 6
+#define E_WORDS 7
 
 #define Q_FIRST_ROW 0
 #define Q_ROWS 1
@@ -44,212 +97,250 @@
 #define Q_DOCUMENTS 4
 #define Q_HEADS 5
 
-#if defined(KEY_F32)
-#define load_key(p, scale, e) (((global const float *)(p))[e])
-#elif defined(KEY_F16)
-#define load_key(p, scale, e) vload_half(e, (global const half *)(p))
-#elif defined(KEY_BF16)
-#define load_key(p, scale, e) as_float((uint)((global const ushort *)(p))[e] << 16)
-#else
-#define load_key(p, scale, e) ((scale) * ((global const char *)(p))[e])
-#define KEY_SCALED
-#endif
+#define SOFTMAX 0
+#define SIGMOID 1
 
-#if defined(VALUE_F32)
-#define load_value(p, scale, e) (((global const float *)(p))[e])
-#elif defined(VALUE_F16)
-#define load_value(p, scale, e) vload_half(e, (global const half *)(p))
-#elif defined(VALUE_BF16)
-#define load_value(p, scale, e) as_float((uint)((global const ushort *)(p))[e] << 16)
-#else
-#define load_value(p, scale, e) ((scale) * ((global const char *)(p))[e])
-#define VALUE_SCALED
-#endif
+#define HIDDEN 0
+#define MIXED 1
+#define VISIBLE 2
 
-kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
-    global const long *t, int workAt, int segmentsAt, int sequencesAt, int sequenceWords,
-    int group, float scale,
-    global const float *q, long qAt, long qRow, long qHead,
-    global const uchar *keys, global const uchar *values,
-    global const char *bits, long bitsAt, long bitsS, long bitsH, long bitsR, long bitsK, long bitsN,
-    global const float *bias, long biasAt, long biasS, long biasH, long biasR, long biasK,
-    int slopesAt, global float *states) {
-  local float qs[ROWS][HEAD_DIM];
-  local float tile[TILE][WIDTH];
-  local float scores[ROWS][TILE];
-  local float maxima[ROWS];
-  local float sums[ROWS];
-  local float factors[ROWS];
-  int i = get_local_id(0);
-  global const long *work = t + workAt + get_group_id(0) * W_WORDS;
-  global const long *sequence = t + sequencesAt + work[W_SEQUENCE] * sequenceWords;
-  int s = work[W_SEQUENCE];
-  int kvHead = work[W_HEAD];
-  int first = work[W_FIRST_VECTOR];
-  int vectors = min((long)ROWS, sequence[Q_ROWS] * group - first);
-  long firstPosition = sequence[Q_POSITION];
-  for (int e = i; e < ROWS * HEAD_DIM; e += ITEMS) {
-    int r = e / HEAD_DIM;
-    int j = first + r;
-    long at = qAt + (sequence[Q_FIRST_ROW] + j / group) * qRow + (kvHead * group + j % group) * qHead;
-    qs[r][e % HEAD_DIM] = r < vectors ? q[at + e % HEAD_DIM] : 0.0f;
-  }
-  if (i < ROWS) {
-    maxima[i] = -INFINITY;
-    sums[i] = 0.0f;
-    factors[i] = 1.0f;
-  }
-  float acc[ELEMENTS];
-  for (int e = 0; e < ELEMENTS; e++) acc[e] = 0.0f;
-  long lowestQuery = firstPosition + first / group;
-  long highestQuery = firstPosition + (first + vectors - 1) / group;
+inline float float_of(long word) { return as_float((int)word); }
 
-  for (long g = work[W_FROM]; g < work[W_TO]; g++) {
-    global const long *segment = t + segmentsAt + g * S_WORDS;
-    // Uniform over the work group, so the barriers below stay matched.
-    if (hides_all(segment[S_LOWEST], segment[S_HIGHEST], lowestQuery, highestQuery)) continue;
-    int count = segment[S_COUNT];
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int e = i; e < count * HEAD_DIM; e += ITEMS) {
-      int k = e / HEAD_DIM;
-#ifdef KEY_SCALED
-      float keyScale = ((global const float *)(keys + segment[S_KEY_SCALES]))[k];
-#endif
-      tile[k][e % HEAD_DIM] = load_key(keys + segment[S_KEYS], keyScale, e);
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int e = i; e < ROWS * TILE; e += ITEMS) {
-      int r = e / TILE;
-      int k = e % TILE;
-      float x = -INFINITY;
-      if (r < vectors && k < count) {
-        int j = first + r;
-        int row = j / group;
-        int head = kvHead * group + j % group;
-        long slot = segment[S_SLOT] + k;
-        long queryPosition = firstPosition + row;
-        long keyPosition =
-            segment[S_POSITIONS] < 0 ? segment[S_LOWEST] + k : t[segment[S_POSITIONS] + k];
-        if (visible(t, sequence, bits + bitsAt + s * bitsS + head * bitsH + row * bitsR, bitsK,
-                bitsN, slot, queryPosition, keyPosition)) {
-          // Two sums of half the terms round less than one.
-          float dot0 = 0.0f;
-          float dot1 = 0.0f;
-          int d = 0;
-          for (; d + 1 < HEAD_DIM; d += 2) {
-            dot0 = fma(qs[r][d], tile[k][d], dot0);
-            dot1 = fma(qs[r][d + 1], tile[k][d + 1], dot1);
-          }
-          if (d < HEAD_DIM) dot0 = fma(qs[r][d], tile[k][d], dot0);
-          float slope = slopesAt < 0 ? 0.0f : as_float((int)t[slopesAt + head]);
-          x = modified(scale * (dot0 + dot1), slope, queryPosition, keyPosition,
-              bias + biasAt + s * biasS + head * biasH + row * biasR, slot * biasK);
-          if (segment[S_BIAS] >= 0) x += as_float((int)t[segment[S_BIAS] + k]);
-        }
-      }
-      scores[r][k] = x;
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    // The keys are no longer needed; unfilled slots stay 0 as their weights are.
-    for (int e = i; e < count * VALUE_DIM; e += ITEMS) {
-      int k = e / VALUE_DIM;
-#ifdef VALUE_SCALED
-      float valueScale = ((global const float *)(values + segment[S_VALUE_SCALES]))[k];
-#endif
-      tile[k][e % VALUE_DIM] = load_value(values + segment[S_VALUES], valueScale, e);
-    }
-#ifdef SOFTMAX
-    if (i < ROWS) {
-      float before = maxima[i];
-      float largest = before;
-      for (int k = 0; k < count; k++) largest = fmax(largest, scores[i][k]);
-      float factor = largest == -INFINITY ? 1.0f : exp(before - largest);
-      float sum = 0.0f;
-      for (int k = 0; k < count; k++) {
-        float w = scores[i][k] == -INFINITY ? 0.0f : exp(scores[i][k] - largest);
-        scores[i][k] = w;
-        sum += w;
-      }
-      sums[i] = sums[i] * factor + sum;
-      maxima[i] = largest;
-      factors[i] = factor;
-    }
-#else
-    for (int e = i; e < ROWS * TILE; e += ITEMS) {
-      float x = scores[e / TILE][e % TILE];
-#ifdef SIGMOID
-      scores[e / TILE][e % TILE] = x == -INFINITY ? 0.0f : 1.0f / (1.0f + exp(-(x + SIGMOID)));
-#else
-      scores[e / TILE][e % TILE] = x == -INFINITY ? 0.0f : x;
-#endif
-    }
-#endif
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int e = 0; e < ELEMENTS; e++) {
-      int at = i + e * ITEMS;
-      int r = at / VALUE_DIM;
-      int d = at % VALUE_DIM;
-      if (r < ROWS) {
-        float sum = acc[e] * factors[r];
-        for (int k = 0; k < count; k++) sum = fma(scores[r][k], tile[k][d], sum);
-        acc[e] = sum;
-      }
-    }
-  }
-  barrier(CLK_LOCAL_MEM_FENCE);
-  global float *state = states + (work[W_STATE] + first) * (VALUE_DIM + 2);
-  for (int e = 0; e < ELEMENTS; e++) {
-    int at = i + e * ITEMS;
-    int r = at / VALUE_DIM;
-    if (r < vectors) state[(long)r * (VALUE_DIM + 2) + at % VALUE_DIM] = acc[e];
-  }
-  if (i < vectors) {
-    state[(long)i * (VALUE_DIM + 2) + VALUE_DIM] = maxima[i];
-    state[(long)i * (VALUE_DIM + 2) + VALUE_DIM + 1] = sums[i];
-  }
+// fmax would drop a NaN.
+inline float larger(float a, float b) { return b > a || isnan(b) ? b : a; }
+
+// A mask in postfix order, three words an operation; AND and OR take the last a results.
+#define M_ALL 0
+#define M_CAUSAL 1
+#define M_WINDOW 2
+#define M_GLOBAL 3
+#define M_PREFIX 4
+#define M_DOCUMENT 5
+#define M_BITS 6
+#define M_AND 7
+
+inline uint fold(uint results, long op, long n) {
+  uint last = (1u << n) - 1;
+  uint r = op == M_AND ? (results & last) == last : (results & last) != 0;
+  return (results >> n) << 1 | r;
 }
 
-// One work group per (query head, row): adds the states of all key ranges and the sink.
-kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void merge(
-    global const long *t, int rowsAt, int sequencesAt, int sequenceWords, int group, int sinksAt,
-    global const float *states, global float *out, long outAt, long outRow, long outHead,
-    global float *lse, long lseAt, int hasLse) {
-  int i = get_local_id(0);
-  int head = get_group_id(0);
-  long row = get_group_id(1);
-  global const long *sequence = t + sequencesAt + t[rowsAt + row] * sequenceWords;
-  long j = (row - sequence[Q_FIRST_ROW]) * group + head % group;
-  long vectors = sequence[Q_ROWS] * group;
-  long firstState = sequence[Q_HEADS + 2 * (head / group)];
-  long ranges = sequence[Q_HEADS + 2 * (head / group) + 1];
-  global const float *state = states + (firstState + j) * (VALUE_DIM + 2);
-  long step = vectors * (VALUE_DIM + 2);
-  global float *result = out + outAt + row * outRow + head * outHead;
-#ifdef SOFTMAX
-  float sink = sinksAt < 0 ? -INFINITY : as_float((int)t[sinksAt + head]);
-  float largest = sink;
-  for (long c = 0; c < ranges; c++) largest = fmax(largest, state[c * step + VALUE_DIM]);
-  float sum = sink == -INFINITY ? 0.0f : exp(sink - largest);
-  for (long c = 0; c < ranges; c++) {
-    float m = state[c * step + VALUE_DIM];
-    if (m != -INFINITY) sum = fma(exp(m - largest), state[c * step + VALUE_DIM + 1], sum);
-  }
-  for (int d = i; d < VALUE_DIM; d += ITEMS) {
-    float v = 0.0f;
-    for (long c = 0; c < ranges; c++) {
-      float m = state[c * step + VALUE_DIM];
-      if (m != -INFINITY) v = fma(exp(m - largest), state[c * step + d], v);
+inline int visible(
+    global const long *t, global const long *sequence, global const char *bits, long slot,
+    long query, long key) {
+  uint results = 0;
+  for (long m = t[H_MASK]; m < t[H_MASK_END]; m += 3) {
+    long op = t[m];
+    long a = t[m + 1];
+    uint r = 1;
+    if (op == M_CAUSAL) {
+      r = key <= query;
+    } else if (op == M_WINDOW) {
+      r = query - key <= a && key - query <= t[m + 2];
+    } else if (op == M_GLOBAL) {
+      r = key < a || query < a;
+    } else if (op == M_PREFIX) {
+      r = key <= query || key < sequence[Q_PREFIX];
+    } else if (op == M_DOCUMENT) {
+      global const long *documents = t + sequence[Q_DOCUMENTS];
+      r = query >= 0 && documents[query] == documents[key];
+    } else if (op == M_BITS) {
+      r = slot < t[H_BITS_N] && bits[slot * t[H_BITS_K]] != 0;
+    } else if (op >= M_AND) {
+      results = fold(results, op, a);
+      continue;
     }
-    result[d] = sum > 0.0f ? v / sum : 0.0f;
+    results = results << 1 | r;
   }
-  if (i == 0 && hasLse) {
-    lse[lseAt + row * get_num_groups(0) + head] = sum > 0.0f ? largest + log(sum) : -INFINITY;
+  return results & 1;
+}
+
+// What the mask does to all pairs of two ranges of positions; MIXED where that is not easy to say.
+inline int mask_of_range(
+    global const long *t, global const long *sequence, long lowestQuery, long highestQuery,
+    long lowestKey, long highestKey) {
+  uint any = 0;
+  uint every = 0;
+  for (long m = t[H_MASK]; m < t[H_MASK_END]; m += 3) {
+    long op = t[m];
+    long a = t[m + 1];
+    uint some = 1;
+    uint all = op == M_ALL;
+    if (op == M_CAUSAL) {
+      some = lowestKey <= highestQuery;
+      all = highestKey <= lowestQuery;
+    } else if (op == M_WINDOW) {
+      long b = t[m + 2];
+      some = lowestQuery - highestKey <= a && lowestKey - highestQuery <= b;
+      all = highestQuery - lowestKey <= a && highestKey - lowestQuery <= b;
+    } else if (op == M_GLOBAL) {
+      some = lowestKey < a || lowestQuery < a;
+      all = highestKey < a || highestQuery < a;
+    } else if (op == M_PREFIX) {
+      some = lowestKey <= highestQuery || lowestKey < sequence[Q_PREFIX];
+      all = highestKey <= lowestQuery || highestKey < sequence[Q_PREFIX];
+    } else if (op >= M_AND) {
+      any = fold(any, op, a);
+      every = fold(every, op, a);
+      continue;
+    }
+    any = any << 1 | some;
+    every = every << 1 | all;
   }
+  return (any & 1) == 0 ? HIDDEN : (every & 1) ? VISIBLE : MIXED;
+}
+
+// Modifiers in order, two words each.
+#define F_CAP 0
+#define F_ALIBI 1
+
+inline float modified(
+    float x, global const long *t, int head, long query, long key, global const float *bias,
+    long slot) {
+  for (long m = t[H_MODIFIERS]; m < t[H_MODIFIERS_END]; m += 2) {
+    long op = t[m];
+    if (op == F_CAP) {
+      float cap = float_of(t[m + 1]);
+      x = cap * tanh(x / cap);
+    } else if (op == F_ALIBI) {
+      x -= float_of(t[t[m + 1] + head]) * (float)abs(query - key);
+    } else {
+      x += bias[slot * t[H_BIAS_K]];
+    }
+  }
+  return x;
+}
+
+// The weight of a score before it is divided by the sum of its row.
+inline float weight_of(float x, float largest, long normalizer, float sigmoidBias) {
+  if (x == -INFINITY) return 0.0f;
+  if (normalizer == SOFTMAX) return exp(x - largest);
+  if (normalizer == SIGMOID) return 1.0f / (1.0f + exp(-(x + sigmoidBias)));
+  return x;
+}
+
+// load_key(p, d, dim): the elements d .. d + 8 of the vector at p; those beyond its end are 0.
+#define BYTES_F32 4
+#define BYTES_F16 2
+#define BYTES_BF16 2
+#define BYTES_Q8 1
+
+inline float8 load_F32(global const uchar *p, int d) {
+  global const float4 *x = (global const float4 *)((global const float *)p + d);
+  return (float8)(x[0], x[1]);
+}
+inline float8 load_F16(global const uchar *p, int d) {
+  return vloada_half8(0, (global const half *)p + d);
+}
+inline float8 load_BF16(global const uchar *p, int d) {
+  return as_float8(convert_uint8(as_ushort8(*(global const uint4 *)(p + 2 * d))) << 16);
+}
+inline float8 load_Q8(global const uchar *p, int d) {
+  return convert_float8(*(global const char8 *)(p + d));
+}
+inline float one_F32(global const uchar *p, int d) { return ((global const float *)p)[d]; }
+inline float one_F16(global const uchar *p, int d) { return vload_half(d, (global const half *)p); }
+inline float one_BF16(global const uchar *p, int d) {
+  return as_float((uint)((global const ushort *)p)[d] << 16);
+}
+inline float one_Q8(global const uchar *p, int d) { return ((global const char *)p)[d]; }
+
+#define JOIN_(a, b) a##b
+#define JOIN(a, b) JOIN_(a, b)
+#define KEY_BYTES (t[H_HEAD_DIM] * JOIN(BYTES_, KEY_FORMAT))
+#define VALUE_BYTES (t[H_VALUE_DIM] * JOIN(BYTES_, VALUE_FORMAT))
+
+inline float8 load_key(global const uchar *p, int d, int dim) {
+#ifdef ALIGNED
+  return JOIN(load_, KEY_FORMAT)(p, d);
 #else
-  for (int d = i; d < VALUE_DIM; d += ITEMS) {
-    float v = 0.0f;
-    for (long c = 0; c < ranges; c++) v += state[c * step + d];
-    result[d] = v;
-  }
+  float w[8];
+  for (int j = 0; j < 8; j++) w[j] = d + j < dim ? JOIN(one_, KEY_FORMAT)(p, d + j) : 0.0f;
+  return vload8(0, w);
 #endif
+}
+
+inline float8 load_value(global const uchar *p, int d, int dim) {
+#ifdef ALIGNED
+  return JOIN(load_, VALUE_FORMAT)(p, d);
+#else
+  float w[8];
+  for (int j = 0; j < 8; j++) w[j] = d + j < dim ? JOIN(one_, VALUE_FORMAT)(p, d + j) : 0.0f;
+  return vload8(0, w);
+#endif
+}
+
+// Where key k of a segment lies, and the factor of its codes.
+inline global const uchar *key_at(
+    global const long *t, global const long *segment, global const uchar *keys, int k) {
+  long entries = segment[S_ENTRIES];
+  return keys
+      + (entries < 0 ? segment[S_KEYS] + (long)k * KEY_BYTES : t[entries + k * E_WORDS + E_KEY]);
+}
+
+inline global const uchar *value_at(
+    global const long *t, global const long *segment, global const uchar *values, int k) {
+  long entries = segment[S_ENTRIES];
+  return values
+      + (entries < 0 ? segment[S_VALUES] + (long)k * VALUE_BYTES
+                     : t[entries + k * E_WORDS + E_VALUE]);
+}
+
+inline float key_scale(
+    global const long *t, global const long *segment, global const uchar *keys, int k) {
+#if KEY_SCALED
+  long entries = segment[S_ENTRIES];
+  long at = entries < 0 ? segment[S_KEY_SCALES] + 4 * k : t[entries + k * E_WORDS + E_KEY_SCALE];
+  return *(global const float *)(keys + at);
+#else
+  return 1.0f;
+#endif
+}
+
+inline float value_scale(
+    global const long *t, global const long *segment, global const uchar *values, int k) {
+#if VALUE_SCALED
+  long entries = segment[S_ENTRIES];
+  long at =
+      entries < 0 ? segment[S_VALUE_SCALES] + 4 * k : t[entries + k * E_WORDS + E_VALUE_SCALE];
+  return *(global const float *)(values + at);
+#else
+  return 1.0f;
+#endif
+}
+
+// The final score of a pair from its scaled dot product, -inf if it is hidden.
+inline float score_of(
+    float x, global const long *t, global const long *sequence, global const long *segment,
+    global const char *bits, global const float *bias, int s, int head, int row, int k, int mask) {
+  long entries = segment[S_ENTRIES];
+  global const long *entry = t + entries + k * E_WORDS;
+  long slot = entries < 0 ? segment[S_SLOT] + k : entry[E_SLOT];
+  long query = sequence[Q_POSITION] + row;
+  long key = entries >= 0 ? entry[E_POSITION]
+      : segment[S_POSITIONS] < 0 ? segment[S_LOWEST] + k
+                                 : t[segment[S_POSITIONS] + k];
+  if (mask == MIXED) {
+    global const char *rowBits =
+        bits + t[H_BITS] + s * t[H_BITS_S] + head * t[H_BITS_H] + row * t[H_BITS_R];
+    if (!visible(t, sequence, rowBits, slot, query, key)) return -INFINITY;
+  }
+  global const float *rowBias =
+      bias + t[H_BIAS] + s * t[H_BIAS_S] + head * t[H_BIAS_H] + row * t[H_BIAS_R];
+  x = modified(x, t, head, query, key, rowBias, slot);
+  if (entries >= 0) return x + float_of(entry[E_BIAS]);
+  return segment[S_BIAS] < 0 ? x : x + float_of(t[segment[S_BIAS] + k]);
+}
+
+inline int row_of(global const long *t, global const long *work, int j) {
+  return work[W_LIST] < 0 ? j / (int)work[W_HEADS] : (int)t[work[W_LIST] + j];
+}
+
+inline int head_of(global const long *work, int j) {
+  return (int)work[W_HEAD] + (work[W_LIST] < 0 ? j % (int)work[W_HEADS] : 0);
+}
+
+inline long state_of(
+    global const long *work, long group, int j, int row, int head) {
+  return work[W_STATE] + (work[W_LIST] < 0 ? row * group + head % group : j);
 }

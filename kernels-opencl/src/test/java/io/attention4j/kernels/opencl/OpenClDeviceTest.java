@@ -5,68 +5,138 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.attention4j.engine.attention.AttentionBatch;
-import io.attention4j.engine.attention.AttentionInputs;
-import io.attention4j.engine.attention.AttentionOutputs;
-import io.attention4j.engine.attention.AttentionSpec;
-import io.attention4j.engine.attention.KvFormat;
-import io.attention4j.engine.attention.KvPage;
-import io.attention4j.engine.attention.PagedKv;
-import io.attention4j.engine.attention.Selection;
-import io.attention4j.engine.spi.AttentionKernel;
-import io.attention4j.engine.spi.AttentionPlan;
+import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
-import io.attention4j.engine.spi.KvWriteKernel;
-import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jocl.cl_mem;
+import org.jocl.cl_program;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Memory, programs and faults of the device, beside the contracts. */
 @ExtendWith(NeedsOpenCl.class)
 class OpenClDeviceTest {
-  private static final int HEADS = 2;
-  private static final int DIM = 16;
+  private final CountingCl cl = new CountingCl(new JoclApi());
 
-  @Test
-  void nothingIsLeftAfterClosing() {
-    OpenClDevice device = OpenClProvider.openDevice();
-    LiveObjects live = device.context().live();
-    try (Device.TensorArena arena = device.newArena();
-        Step step = new Step(device, arena)) {
-      step.run(1);
-      assertTrue(live.buffers.get() > 0 && live.kernels.get() > 0 && live.programs.get() > 0);
-    }
-    assertEquals(1, live.buffers.get(), "the device's own buffer of row ids, after owners closed");
-    device.close();
-    assertEquals(0, live.total(), live.toString());
+  private OpenClDevice open() {
+    return new OpenClProvider(cl).openDevice(ClSettings.read());
+  }
+
+  @AfterEach
+  void nothingIsLeft() {
+    assertEquals(Map.of(), cl.live());
   }
 
   @Test
-  void tokensCreateNoBufferAndBuildNoProgram() {
-    try (OpenClDevice device = OpenClProvider.openDevice();
+  void tokensCreateNoObjectAndBuildNoProgram() {
+    try (OpenClDevice device = open();
         Device.TensorArena arena = device.newArena();
-        Step step = new Step(device, arena)) {
+        DecoderStep step = new DecoderStep(device, arena)) {
       step.run(1);
-      long bytes = device.context().allocatedBytes();
-      int builds = device.context().builds();
+      int buffers = cl.calls("createBuffer");
+      int programs = cl.calls("createProgram") + cl.calls("createProgramWithBinary");
+      int kernels = cl.calls("createKernel");
+      assertTrue(buffers > 0 && programs > 0 && kernels > 0);
       for (int token = 2; token <= 9; token++) {
         step.run(token);
       }
-      assertEquals(bytes, device.context().allocatedBytes(), "bytes of buffers");
-      assertEquals(builds, device.context().builds(), "programs built");
+      assertEquals(buffers, cl.calls("createBuffer"), "buffers created");
+      assertEquals(
+          programs,
+          cl.calls("createProgram") + cl.calls("createProgramWithBinary"),
+          "programs created");
+      assertEquals(kernels, cl.calls("createKernel"), "kernels created");
+    }
+  }
+
+  @Test
+  void compiledKernelsAreKeptOnDisk(@TempDir Path directory) throws IOException, ClDevice.NotFound {
+    ClSettings settings = new ClSettings(ClSettings.read().device(), 0, directory, false);
+    assertEquals(List.of(1, 0), buildsAndLoads(settings), "a cold cache");
+    assertEquals(List.of(0, 1), buildsAndLoads(settings), "a warm cache");
+    Path entry;
+    try (Stream<Path> files = Files.list(directory)) {
+      List<Path> all = files.toList();
+      assertEquals(1, all.size(), "one file and no partial one");
+      entry = all.getFirst();
+    }
+    byte[] whole = Files.readAllBytes(entry);
+    for (int length : new int[] {3, whole.length - 1}) {
+      Files.write(entry, Arrays.copyOf(whole, length));
+      assertEquals(List.of(1, 0), buildsAndLoads(settings), "cut to " + length);
+      assertEquals(List.of(0, 1), buildsAndLoads(settings), "written anew");
+    }
+    whole[whole.length / 2] ^= 1;
+    Files.write(entry, whole);
+    assertEquals(List.of(1, 0), buildsAndLoads(settings), "a changed byte");
+    ClBinaryCache cache = settings.cache(new OpenClProvider(cl).choose(settings));
+    cache.write(entry, new byte[] {1, 2, 3});
+    assertEquals(List.of(1, 0), buildsAndLoads(settings), "what the driver does not take");
+    Path file = Files.writeString(directory.resolve("file"), "no folder");
+    ClSettings nowhere = new ClSettings(settings.device(), 0, file.resolve("x"), false);
+    assertEquals(List.of(1, 0), buildsAndLoads(nowhere), "a folder that cannot be made");
+  }
+
+  private List<Integer> buildsAndLoads(ClSettings settings) {
+    try (OpenClDevice device = new OpenClProvider(cl).openDevice(settings);
+        Device.TensorArena arena = device.newArena()) {
+      Tensor x = arena.allocate(DType.F32, 1, 4);
+      EmbeddingKernel kernel = device.kernel(EmbeddingKernel.class).orElseThrow();
+      kernel.run(arena.allocate(DType.F32, 1, 4), new int[] {0}, 1, x);
+      assertArrayEquals(new float[4], download(device, x));
+      return List.of(device.context().builds(), device.context().loads());
+    }
+  }
+
+  @Test
+  void kernelsAreTimedOnRequest() {
+    ClSettings settings = new ClSettings(ClSettings.read().device(), 0, null, true);
+    try (OpenClDevice device = new OpenClProvider(cl).openDevice(settings);
+        Device.TensorArena arena = device.newArena();
+        DecoderStep step = new DecoderStep(device, arena)) {
+      step.run(1);
+      step.run(2);
+      String table = device.context().profileTable();
+      assertTrue(table.contains("attend"), table);
+      assertTrue(table.lines().anyMatch(l -> l.startsWith("gemv") && l.contains(" 2 runs")), table);
+    }
+  }
+
+  @Test
+  void uploadsOfManySizesArriveInOrder() {
+    try (OpenClDevice device = open();
+        Device.TensorArena arena = device.newArena()) {
+      for (int elements : new int[] {1, 1000, 20_000, 300_000, 1_500_000}) {
+        Tensor x = arena.allocate(DType.F32, elements);
+        float[] values = new float[elements];
+        for (int round = 1; round <= 9; round++) {
+          Arrays.fill(values, round);
+          device.upload(MemorySegment.ofArray(values), x);
+          Arrays.fill(values, -1);
+        }
+        assertEquals(9, download(device, x)[elements - 1]);
+        assertEquals(9, download(device, x)[0]);
+      }
     }
   }
 
   @Test
   void transfersOfHeapAndNativeMemoryRoundTrip() {
-    try (OpenClDevice device = OpenClProvider.openDevice();
+    try (OpenClDevice device = open();
         Device.TensorArena arena = device.newArena();
         Arena host = Arena.ofConfined()) {
       Tensor tensor = arena.allocate(DType.F32, 3, 5);
@@ -88,7 +158,7 @@ class OpenClDeviceTest {
 
   @Test
   void aTensorOfAClosedOwnerIsRefused() {
-    try (OpenClDevice device = OpenClProvider.openDevice()) {
+    try (OpenClDevice device = open()) {
       Tensor tensor;
       try (Device.TensorArena arena = device.newArena()) {
         tensor = arena.allocate(DType.F32, 4);
@@ -101,7 +171,7 @@ class OpenClDeviceTest {
 
   @Test
   void hostTensorsAreRefusedWithTheRemedy() {
-    try (OpenClDevice device = OpenClProvider.openDevice();
+    try (OpenClDevice device = open();
         Arena host = Arena.ofConfined()) {
       Tensor x = Tensor.allocate(host, DType.F32, 4);
       ElementwiseKernel kernel = device.kernel(ElementwiseKernel.class).orElseThrow();
@@ -115,21 +185,20 @@ class OpenClDeviceTest {
 
   @Test
   void aBufferThatCannotExistNamesTheSizes() {
-    try (OpenClDevice device = OpenClProvider.openDevice();
+    try (OpenClDevice device = open();
         Device.TensorArena arena = device.newArena()) {
       IllegalStateException e =
           assertThrows(IllegalStateException.class, () -> arena.allocate(DType.I8, 1L << 50));
       assertTrue(e.getMessage().contains("1073741824.0 MiB"), e.getMessage());
       assertTrue(e.getMessage().contains("smaller context"), e.getMessage());
-      assertEquals(0, device.context().live().buffers.get());
+      assertEquals(0, cl.live(cl_mem.class));
     }
   }
 
   @Test
   void aFailedBuildGivesLogOptionsAndDevice() {
-    try (OpenClDevice device = OpenClProvider.openDevice()) {
-      ClProgramCache.Source source =
-          new ClProgramCache.Source(List.of("rows"), "this is no C;\n", "-DITEM_COUNT=3");
+    try (OpenClDevice device = open()) {
+      ClProgramCache.Source source = ClProgramCache.Source.of("rows", "-Dkernel=no -DITEM_COUNT=3");
       IllegalStateException e =
           assertThrows(
               IllegalStateException.class,
@@ -137,13 +206,21 @@ class OpenClDeviceTest {
       assertTrue(e.getMessage().contains("error"), e.getMessage());
       assertTrue(e.getMessage().contains("-DITEM_COUNT=3"), e.getMessage());
       assertTrue(e.getMessage().contains(device.context().device().name()), e.getMessage());
-      assertEquals(0, device.context().live().programs.get());
+      assertEquals(0, cl.live(cl_program.class));
     }
   }
 
   @Test
+  void theAutomaticChoiceLeavesCpusAlone() throws ClDevice.NotFound {
+    boolean gpu = ClDevice.all(cl).getFirst().kind() != ClDevice.Kind.CPU;
+    List<String> expected = gpu ? List.of("opencl", "auto") : List.of("auto");
+    assertEquals(expected, KernelSelector.attempts("auto"));
+    assertEquals(List.of("opencl"), KernelSelector.attempts("opencl"));
+  }
+
+  @Test
   void devicesAreChosenByNumberKindAndName() throws ClDevice.NotFound {
-    List<ClDevice> devices = ClDevice.all();
+    List<ClDevice> devices = ClDevice.all(cl);
     ClDevice first = devices.getFirst();
     assertEquals(first, ClDevice.choose("", devices));
     assertEquals(first, ClDevice.choose("0", devices));
@@ -162,65 +239,5 @@ class OpenClDeviceTest {
       MemorySegment.copy(bytes, Tensor.FLOAT, 0, values, 0, values.length);
     }
     return values;
-  }
-
-  /** A decoder's kernels over one page, token by token. */
-  private static final class Step implements AutoCloseable {
-    private final OpenClDevice device;
-    private final Arena host = Arena.ofConfined();
-    private final MatmulKernel.MatmulPlan matmul;
-    private final AttentionPlan attention;
-    private final Tensor x;
-    private final Tensor out;
-    private final KvPage page;
-    private final PagedKv kv = new PagedKv(HEADS);
-    private final AttentionBatch batch = new AttentionBatch();
-
-    Step(OpenClDevice device, Device.TensorArena arena) {
-      this.device = device;
-      Tensor weight = Tensor.allocate(host, DType.F32, HEADS * DIM, HEADS * DIM);
-      matmul = device.kernel(MatmulKernel.class).orElseThrow().plan(List.of(weight), null);
-      AttentionSpec spec = AttentionSpec.builder(HEADS, HEADS, DIM).build();
-      attention = device.kernel(AttentionKernel.class).orElseThrow().plan(spec);
-      x = arena.allocate(DType.F32, 1, HEADS, DIM);
-      out = arena.allocate(DType.F32, 1, HEADS, DIM);
-      Tensor memory = arena.allocate(DType.F32, 2, 16, DIM);
-      page =
-          new KvPage(
-              16,
-              memory.storage(),
-              0,
-              KvFormat.F32,
-              DIM,
-              memory.storage(),
-              16 * DIM * 4,
-              KvFormat.F32,
-              DIM);
-    }
-
-    void run(int length) {
-      Tensor flat = x.reshape(1, HEADS * DIM);
-      EmbeddingKernel embedding = device.kernel(EmbeddingKernel.class).orElseThrow();
-      embedding.run(out.reshape(1, HEADS * DIM), new int[] {0}, 1, flat);
-      matmul.run(flat, 1, new Tensor[] {out.reshape(1, HEADS * DIM)}, false);
-      KvWriteKernel writer = device.kernel(KvWriteKernel.class).orElseThrow();
-      writer.write(x, x, 0, 1, 0, page, length - 1);
-      page.length(length);
-      batch.reset();
-      batch.add(1, length - 1);
-      kv.reset(1);
-      for (int h = 0; h < HEADS; h++) {
-        kv.set(0, h, new KvPage[] {page}, 1);
-      }
-      attention.run(
-          batch, new AttentionInputs(x, kv, Selection.NONE), new AttentionOutputs(out, null));
-    }
-
-    @Override
-    public void close() {
-      matmul.close();
-      attention.close();
-      host.close();
-    }
   }
 }

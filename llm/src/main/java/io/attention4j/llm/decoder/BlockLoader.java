@@ -11,6 +11,7 @@ import io.attention4j.engine.operator.OperatorContext;
 import io.attention4j.engine.operator.Operators;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.operator.RopeTable;
+import io.attention4j.engine.operator.WeightFiles;
 import io.attention4j.engine.operator.WeightSource;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.ActivationKernel;
@@ -30,6 +31,7 @@ final class BlockLoader {
   private final ModelConfig.Sizes sizes;
   private final int contextTokens;
   private final WeightLoader weights;
+  private final WeightFiles weightFiles;
   private final KernelSelector kernels;
   private final KvCache.Factory caches;
   private final Operators operators = new Operators();
@@ -40,6 +42,7 @@ final class BlockLoader {
       ModelConfig config,
       int contextTokens,
       WeightLoader weights,
+      WeightFiles weightFiles,
       KernelSelector kernels,
       KvCache.Factory caches,
       Activations activations,
@@ -48,6 +51,7 @@ final class BlockLoader {
     this.sizes = config.sizes();
     this.contextTokens = contextTokens;
     this.weights = weights;
+    this.weightFiles = weightFiles;
     this.kernels = kernels;
     this.caches = caches;
     this.activations = activations;
@@ -102,7 +106,7 @@ final class BlockLoader {
     RopeTable table = rope < 0 ? null : ropes[rope].table();
     Linear queryKeyValue = keep(opened, Linear.of(kernels, queryKeyValue(layer)));
     OperatorContext context =
-        new OperatorContext(kernels, caches, weights.ofLayer(layer), operators);
+        new OperatorContext(kernels, caches, weights.ofLayer(layer), weightFiles, operators);
     AttentionOperator operator = operators.create(option);
     requireMet(operator, layer, context.weights());
     AttentionLayer attention =

@@ -17,6 +17,7 @@ import io.attention4j.llm.architecture.ModelConfig;
 import io.attention4j.llm.architecture.ModelConfig.Recurrence;
 import io.attention4j.llm.architecture.Weight;
 import io.attention4j.llm.loading.ModelFiles;
+import io.attention4j.llm.loading.SafetensorsWeightFiles;
 import io.attention4j.llm.loading.WeightLoader;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
@@ -141,7 +142,14 @@ public final class Decoder implements AutoCloseable {
       case null -> {
         BlockLoader loader =
             new BlockLoader(
-                config, options.contextTokens(), weights, kernels, caches, activations, ropes);
+                config,
+                options.contextTokens(),
+                weights,
+                keep(new SafetensorsWeightFiles()),
+                kernels,
+                caches,
+                activations,
+                ropes);
         yield layer -> loader.load(layer, options.attention().get(layer));
       }
       case Recurrence.Rwkv7 rwkv -> {
@@ -248,7 +256,7 @@ public final class Decoder implements AutoCloseable {
     int row = 0;
     for (int s = 0; s < count; s++) {
       Step step = steps[s];
-      batch.add(step.rows, step.position);
+      batch.continued(batch.add(step.rows, step.position), step.continued);
       for (int i = 0; i < step.rows; i++) {
         tokens[row] = step.tokens[step.from + i];
         positions[row++] = step.position + i;

@@ -29,7 +29,9 @@ final class RopeAngles {
         new RopeTable(
             rope.spec(),
             arena.allocate(DType.F32, maxRows, pairs),
-            arena.allocate(DType.F32, maxRows, pairs));
+            arena.allocate(DType.F32, maxRows, pairs),
+            frequencies.perPosition(),
+            frequencies.factor());
     cos = new HostCopy(table.cos(), device, hostArena);
     sin = new HostCopy(table.sin(), device, hostArena);
   }

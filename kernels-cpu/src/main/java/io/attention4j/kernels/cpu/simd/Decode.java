@@ -52,7 +52,7 @@ final class Decode {
   private final TileTable table;
   private final TileScores scoring;
   private final QuadScores quadScores;
-  private final RowResult results;
+  private final PartialRows partials;
   private final KeyDots dots;
   private final ValueSums values;
   private final DecodePages pages;
@@ -61,22 +61,23 @@ final class Decode {
   private int jobCount;
   private int[] jobOfPiece = new int[16];
   private int count;
-  private int partialRows;
-  private float[] max = new float[0];
-  private float[] sum = new float[0];
-  private float[] weighted = new float[0];
 
   private AttentionBatch batch;
   private AttentionInputs in;
   private AttentionOutputs out;
 
-  Decode(AttentionSpec spec, MaskBounds mask, TileTable table, TileScores scoring) {
+  Decode(
+      AttentionSpec spec,
+      MaskBounds mask,
+      TileTable table,
+      TileScores scoring,
+      PartialRows partials) {
     this.spec = spec;
     this.mask = mask;
     this.table = table;
     this.scoring = scoring;
     quadScores = new QuadScores(spec, mask, scoring);
-    results = new RowResult(spec);
+    this.partials = partials;
     boolean bounded = !(spec.normalizer() instanceof Normalizer.None);
     PageFormat keyFormat = PageFormat.of(spec.keyFormat());
     dots = new KeyDots(keyFormat, new RowBlocks(keyFormat, spec.headDim(), bounded));
@@ -87,7 +88,7 @@ final class Decode {
 
   /** Room for one worker. */
   DecodeRoom room() {
-    return new DecodeRoom(spec, dots);
+    return new DecodeRoom(spec, dots, values);
   }
 
   /** Forgets the jobs and takes the arguments of a run. */
@@ -98,7 +99,6 @@ final class Decode {
     pages.begin(ofBatch, inputs);
     count = 0;
     jobCount = 0;
-    partialRows = 0;
   }
 
   /** Chunks to compute. */
@@ -176,14 +176,13 @@ final class Decode {
     jobs[at + KEYS_OF_JOB] = keys;
     jobs[at + SELECTED] = selected;
     jobs[at + FIRST_PIECE] = count;
-    jobs[at + PARTIAL] = partialRows;
     int chunks = chunks(at);
+    jobs[at + PARTIAL] = partials.take(Math.multiplyExact(chunks, rows));
     if (count + chunks > jobOfPiece.length) {
       jobOfPiece = Arrays.copyOf(jobOfPiece, Math.max(count + chunks, 2 * count));
     }
     Arrays.fill(jobOfPiece, count, count + chunks, at);
     count += chunks;
-    partialRows = Math.addExact(partialRows, Math.multiplyExact(chunks, rows));
     jobCount++;
   }
 
@@ -205,15 +204,6 @@ final class Decode {
 
   private int chunks(int job) {
     return Math.max(1, Math.ceilDiv(jobs[job + KEYS_OF_JOB], chunkKeys(job)));
-  }
-
-  /** Makes room for the partial results, after all jobs were added. */
-  void reserve() {
-    if (max.length < partialRows) {
-      max = new float[partialRows];
-      sum = new float[partialRows];
-      weighted = new float[Math.multiplyExact(partialRows, spec.valueDim())];
-    }
   }
 
   /** Computes the partial results of a chunk. */
@@ -294,11 +284,10 @@ final class Decode {
   }
 
   private void store(int partial, DecodeRoom room) {
-    int dim = spec.valueDim();
     for (int r = 0; r < room.rows; r++) {
-      max[partial + r] = room.max[r];
-      sum[partial + r] = room.sum[r];
-      values.unpack(room.sums, r / 4 * 4 * dim, r % 4, weighted, (partial + r) * dim);
+      partials.set(partial + r, room.max[r], room.sum[r]);
+      int to = partials.weightedAt(partial + r);
+      values.unpack(room.sums, r / 4 * values.sumFloats(), r % 4, partials.weighted(), to);
     }
   }
 
@@ -306,40 +295,12 @@ final class Decode {
   void merge(int number) {
     int job = JOB_FIELDS * number;
     int sequence = jobs[job + SEQUENCE];
-    int heads = jobs[job + HEADS];
     int rows = jobs[job + ROWS];
     int chunks = chunks(job);
-    int dim = spec.valueDim();
-    boolean softmax = spec.normalizer() instanceof Normalizer.Softmax;
     for (int r = 0; r < rows; r++) {
-      int into = jobs[job + PARTIAL] + r;
-      for (int chunk = 1; chunk < chunks; chunk++) {
-        add(into, into + chunk * rows, softmax);
-      }
       long row = batch.firstRow(sequence) + row(job, r);
-      int head = jobs[job + FIRST_HEAD] + r % heads;
-      boolean empty = softmax && sum[into] == 0;
-      results.write(out, row, head, empty, max[into], sum[into], weighted, into * dim, 1);
-    }
-  }
-
-  private void add(int into, int from, boolean softmax) {
-    float keep = 1;
-    float take = 1;
-    if (softmax) {
-      // Not the maximum: a chunk of NaN scores has none, and must reach the result.
-      if (sum[from] == 0) {
-        return;
-      }
-      float top = Math.max(max[into], max[from]);
-      keep = (float) Math.exp((max[into] - top) / Exp2.LOG2_E);
-      take = (float) Math.exp((max[from] - top) / Exp2.LOG2_E);
-      max[into] = top;
-      sum[into] = sum[into] * keep + sum[from] * take;
-    }
-    int dim = spec.valueDim();
-    for (int d = 0; d < dim; d++) {
-      weighted[into * dim + d] = weighted[into * dim + d] * keep + weighted[from * dim + d] * take;
+      int head = jobs[job + FIRST_HEAD] + r % jobs[job + HEADS];
+      partials.merge(jobs[job + PARTIAL] + r, rows, chunks, out, row, head);
     }
   }
 }

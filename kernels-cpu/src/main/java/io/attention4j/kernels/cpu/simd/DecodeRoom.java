@@ -2,6 +2,8 @@ package io.attention4j.kernels.cpu.simd;
 
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionSpec;
+import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
 import io.attention4j.kernels.cpu.attention.PageFormat;
@@ -48,7 +50,7 @@ final class DecodeRoom {
   /** Scores, then weights, of quad i from {@link #scoresAt}: [keys][4]. */
   final float[] scores;
 
-  /** Sums of quad i at i * 4 * valueDim, in the order of registers, and one float more. */
+  /** Sums of the quads in the order of registers, and one float more. */
   final float[] sums;
 
   /** Maximum of each row over the chunk. */
@@ -60,13 +62,19 @@ final class DecodeRoom {
   /** Scratch memory of {@link KeyDots}. */
   final float[] scratch = new float[KeyDots.SCRATCH];
 
+  /** Scratch memory for rows of {@link KeyDots} and {@link ValueSums}. */
+  final float[] rowFloats;
+
   /** Relative positions of a run's keys. */
   final int[] position = new int[TileTable.KEYS];
 
   /** Biases of a run's keys. */
   final float[] bias = new float[TileTable.KEYS];
 
-  /** A page of {@link TileTable#KEYS} slots for the keys or values of a gathered run, or null. */
+  /**
+   * A page of {@link TileTable#KEYS} slots for the keys or values of a gathered run, or for those
+   * of a Q4 page as floats; null where neither is read.
+   */
   final MemorySegment gathered;
 
   /** First slot of each run; for gathered keys the first entry. */
@@ -92,23 +100,30 @@ final class DecodeRoom {
 
   private int quadKeys;
 
-  DecodeRoom(AttentionSpec spec, KeyDots dots) {
+  DecodeRoom(AttentionSpec spec, KeyDots dots, ValueSums values) {
     headDim = spec.headDim();
     this.dots = dots;
     q = new float[MOST_ROWS * headDim];
     packed = new float[MOST_ROWS / 4 * dots.packedFloats()];
     scores = new float[4 * (MOST_SCORES + MOST_ROWS / 4 * QuadScores.SLACK_KEYS)];
-    sums = new float[MOST_ROWS * spec.valueDim() + 1];
+    sums = new float[MOST_ROWS / 4 * values.sumFloats() + 1];
+    rowFloats = new float[Math.max(dots.rowFloats(), values.rowFloats())];
     gathered =
         spec.selection() == AttentionSpec.SelectionKind.GATHERED
+                || spec.keyFormat() instanceof Q4
+                || spec.valueFormat() instanceof Q4
             ? Arena.ofAuto().allocate(gatheredBytes(spec), Tensor.ALIGNMENT_BYTES)
             : null;
   }
 
   private static long gatheredBytes(AttentionSpec spec) {
     return Math.max(
-        spec.keyFormat().pageBytes(TileTable.KEYS, spec.headDim()),
-        spec.valueFormat().pageBytes(TileTable.KEYS, spec.valueDim()));
+        tileBytes(spec.keyFormat(), spec.headDim()),
+        tileBytes(spec.valueFormat(), spec.valueDim()));
+  }
+
+  private static long tileBytes(KvFormat format, int dim) {
+    return (format instanceof Q4 ? KvFormat.F32 : format).pageBytes(TileTable.KEYS, dim);
   }
 
   /** Starts a piece: no rows, no runs. */

@@ -3,8 +3,7 @@ package io.attention4j.kernels.cpu.simd;
 import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
 import static io.attention4j.kernels.cpu.simd.Species.INT;
 import static io.attention4j.kernels.cpu.simd.Species.LANES;
-import static jdk.incubator.vector.VectorOperators.UGE;
-import static jdk.incubator.vector.VectorOperators.UMAX;
+import static jdk.incubator.vector.VectorOperators.GE;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -16,7 +15,8 @@ import jdk.incubator.vector.IntVector;
 final class FloatBlocks {
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final ValueLayout.OfInt TOUCH = ValueLayout.JAVA_INT_UNALIGNED;
-  private static final int SPECIAL = 0xff000000;
+  private static final int MAGNITUDE = 0x7fffffff;
+  private static final int SPECIAL = 0x7f800000;
 
   private FloatBlocks() {}
 
@@ -129,13 +129,13 @@ final class FloatBlocks {
               | memory.get(TOUCH, row + ahead + 8 * LANES)
               | memory.get(TOUCH, row + ahead + 12 * LANES);
       IntVector bits = x0.reinterpretAsInts();
-      seen = seen.lanewise(UMAX, bits.add(bits));
+      seen = seen.max(bits.and(MAGNITUDE));
       bits = x1.reinterpretAsInts();
-      seen = seen.lanewise(UMAX, bits.add(bits));
+      seen = seen.max(bits.and(MAGNITUDE));
       bits = x2.reinterpretAsInts();
-      seen = seen.lanewise(UMAX, bits.add(bits));
+      seen = seen.max(bits.and(MAGNITUDE));
       bits = x3.reinterpretAsInts();
-      seen = seen.lanewise(UMAX, bits.add(bits));
+      seen = seen.max(bits.and(MAGNITUDE));
       FloatVector y = FloatVector.broadcast(FLOAT, weights[weightsAt + 4 * k]);
       c00 = x0.fma(y, c00);
       c01 = x1.fma(y, c01);
@@ -158,7 +158,7 @@ final class FloatBlocks {
       c33 = x3.fma(y, c33);
     }
     sums[sums.length - 1] = touched;
-    if (seen.compare(UGE, SPECIAL).anyTrue()) {
+    if (seen.compare(GE, SPECIAL).anyTrue()) {
       return false;
     }
     c00.intoArray(sums, at);

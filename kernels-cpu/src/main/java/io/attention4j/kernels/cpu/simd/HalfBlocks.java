@@ -5,9 +5,8 @@ import static io.attention4j.kernels.cpu.simd.Species.INT;
 import static io.attention4j.kernels.cpu.simd.Species.LANES;
 import static io.attention4j.kernels.cpu.simd.Species.SHORT;
 import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.UGE;
-import static jdk.incubator.vector.VectorOperators.UMAX;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -20,7 +19,7 @@ import jdk.incubator.vector.ShortVector;
  * The blocks of {@link RowBlocks} for 16-bit pages. A vector of ints holds two elements per lane,
  * which shifts separate; half precision moves to its place in a float and is left 2^112 too small,
  * which the other factor makes up for. Infinities and NaN, for which that is no float, are looked
- * for on the way: an exponent of ones makes twice the bits, as an unsigned short, large.
+ * for on the way: an exponent of ones is the largest.
  *
  * <p>While the first block of a row is read, the next is touched: rows then arrive from memory in
  * the order in which they lie, which is what hardware prefetchers follow; skipping every other line
@@ -31,8 +30,9 @@ final class HalfBlocks {
   private static final ValueLayout.OfInt TOUCH = ValueLayout.JAVA_INT_UNALIGNED;
   private static final int SIGN_AND_MAGNITUDE = 0x8fffe000;
   private static final int HIGH = 0xffff0000;
-  private static final short HALF_SPECIAL = (short) 0xf800;
-  private static final short BRAIN_SPECIAL = (short) 0xff00;
+  private static final short MAGNITUDE = 0x7fff;
+  private static final short HALF_SPECIAL = 0x7c00;
+  private static final short BRAIN_SPECIAL = 0x7f80;
 
   private HalfBlocks() {}
 
@@ -75,6 +75,9 @@ final class HalfBlocks {
     FloatVector q32 = FloatVector.fromArray(FLOAT, q, qAt + 14 * LANES);
     FloatVector q33 = FloatVector.fromArray(FLOAT, q, qAt + 15 * LANES);
     ShortVector seen = ShortVector.zero(SHORT);
+    // Not a choice in the loop: C2 keeps vectors that come from two branches in objects.
+    int shift = brain ? 0 : 3;
+    int mask = brain ? HIGH : SIGN_AND_MAGNITUDE;
     int touched = 0;
     for (int k = 0; k < keys; k++) {
       long row = from + k * stride;
@@ -82,25 +85,13 @@ final class HalfBlocks {
       IntVector w1 = IntVector.fromMemorySegment(INT, memory, row + 4 * LANES, ORDER);
       touched |= memory.get(TOUCH, row + ahead) | memory.get(TOUCH, row + ahead + 4 * LANES);
       ShortVector h = w0.reinterpretAsShorts();
-      seen = seen.lanewise(UMAX, h.add(h));
+      seen = seen.max(h.and(MAGNITUDE));
       h = w1.reinterpretAsShorts();
-      seen = seen.lanewise(UMAX, h.add(h));
-      FloatVector x0 =
-          (brain
-                  ? w0.lanewise(LSHL, 16)
-                  : w0.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
-              .reinterpretAsFloats();
-      FloatVector x1 =
-          (brain ? w0.and(HIGH) : w0.lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
-              .reinterpretAsFloats();
-      FloatVector x2 =
-          (brain
-                  ? w1.lanewise(LSHL, 16)
-                  : w1.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
-              .reinterpretAsFloats();
-      FloatVector x3 =
-          (brain ? w1.and(HIGH) : w1.lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
-              .reinterpretAsFloats();
+      seen = seen.max(h.and(MAGNITUDE));
+      FloatVector x0 = w0.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x1 = w0.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x2 = w1.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x3 = w1.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
       int at = k * 4 * LANES;
       FloatVector c0 = FloatVector.zero(FLOAT);
       FloatVector c1 = FloatVector.zero(FLOAT);
@@ -130,7 +121,7 @@ final class HalfBlocks {
       x3.fma(q33, c3).intoArray(lanes, at + 3 * LANES);
     }
     lanes[lanes.length - 1] = touched;
-    return !seen.compare(UGE, brain ? BRAIN_SPECIAL : HALF_SPECIAL).anyTrue();
+    return !seen.compare(GE, brain ? BRAIN_SPECIAL : HALF_SPECIAL).anyTrue();
   }
 
   /**
@@ -168,6 +159,9 @@ final class HalfBlocks {
     FloatVector c32 = FloatVector.fromArray(FLOAT, sums, at + 14 * LANES);
     FloatVector c33 = FloatVector.fromArray(FLOAT, sums, at + 15 * LANES);
     ShortVector seen = ShortVector.zero(SHORT);
+    // Not a choice in the loop: C2 keeps vectors that come from two branches in objects.
+    int shift = brain ? 0 : 3;
+    int mask = brain ? HIGH : SIGN_AND_MAGNITUDE;
     int touched = 0;
     for (int k = 0; k < keys; k++) {
       long row = from + k * stride;
@@ -175,25 +169,13 @@ final class HalfBlocks {
       IntVector w1 = IntVector.fromMemorySegment(INT, memory, row + 4 * LANES, ORDER);
       touched |= memory.get(TOUCH, row + ahead) | memory.get(TOUCH, row + ahead + 4 * LANES);
       ShortVector h = w0.reinterpretAsShorts();
-      seen = seen.lanewise(UMAX, h.add(h));
+      seen = seen.max(h.and(MAGNITUDE));
       h = w1.reinterpretAsShorts();
-      seen = seen.lanewise(UMAX, h.add(h));
-      FloatVector x0 =
-          (brain
-                  ? w0.lanewise(LSHL, 16)
-                  : w0.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
-              .reinterpretAsFloats();
-      FloatVector x1 =
-          (brain ? w0.and(HIGH) : w0.lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
-              .reinterpretAsFloats();
-      FloatVector x2 =
-          (brain
-                  ? w1.lanewise(LSHL, 16)
-                  : w1.lanewise(LSHL, 16).lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
-              .reinterpretAsFloats();
-      FloatVector x3 =
-          (brain ? w1.and(HIGH) : w1.lanewise(ASHR, 3).and(SIGN_AND_MAGNITUDE))
-              .reinterpretAsFloats();
+      seen = seen.max(h.and(MAGNITUDE));
+      FloatVector x0 = w0.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x1 = w0.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x2 = w1.lanewise(LSHL, 16).lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
+      FloatVector x3 = w1.lanewise(ASHR, shift).and(mask).reinterpretAsFloats();
       FloatVector y = FloatVector.broadcast(FLOAT, weights[weightsAt + 4 * k]);
       c00 = x0.fma(y, c00);
       c01 = x1.fma(y, c01);
@@ -216,7 +198,7 @@ final class HalfBlocks {
       c33 = x3.fma(y, c33);
     }
     sums[sums.length - 1] = touched;
-    if (seen.compare(UGE, brain ? BRAIN_SPECIAL : HALF_SPECIAL).anyTrue()) {
+    if (seen.compare(GE, brain ? BRAIN_SPECIAL : HALF_SPECIAL).anyTrue()) {
       return false;
     }
     c00.intoArray(sums, at);

@@ -1,8 +1,5 @@
 package io.attention4j.kernels.cpu.simd;
 
-import static io.attention4j.kernels.cpu.attention.PageFormat.BF16;
-import static io.attention4j.kernels.cpu.attention.PageFormat.F16;
-import static io.attention4j.kernels.cpu.attention.PageFormat.F32;
 import static io.attention4j.kernels.cpu.attention.PageFormat.Q8;
 import static io.attention4j.kernels.cpu.simd.RowBlocks.BLOCK;
 import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
@@ -10,6 +7,7 @@ import static io.attention4j.kernels.cpu.simd.Species.LANES;
 
 import io.attention4j.kernels.cpu.attention.PageFormat;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -34,17 +32,25 @@ final class KeyDots {
   private final PageFormat format;
   private final RowBlocks layout;
   private final int dim;
+  // Floats from row to row of the queries in order.
+  private final int all;
 
   /** Dots with keys of a layout. */
   KeyDots(PageFormat format, RowBlocks layout) {
     this.format = format;
     this.layout = layout;
     dim = layout.dim;
+    all = layout.padded(0);
   }
 
-  /** Floats of four packed rows: their blocks, and all elements in order. */
+  /** Floats of four packed rows: their blocks, and all elements in order, padded. */
   int packedFloats() {
-    return 4 * (layout.covered + dim);
+    return 4 * (layout.covered + all);
+  }
+
+  /** Floats of the scratch memory for rows that {@link #scores} needs. */
+  int rowFloats() {
+    return STRIP * all;
   }
 
   /**
@@ -68,10 +74,11 @@ final class KeyDots {
           fits &= Float.isFinite(x * spread) || !Float.isFinite(x);
         }
       }
-      int to = at + 4 * layout.covered + r * dim;
+      int to = at + 4 * layout.covered + r * all;
       for (int d = 0; d < dim; d++) {
         packed[to + d] = q[row + d] / spread;
       }
+      Arrays.fill(packed, to + dim, to + all, 0);
     }
     return fits;
   }
@@ -84,6 +91,7 @@ final class KeyDots {
    * @param inBlocks what {@link #pack} returned
    * @param s [., 4] from {@code at}
    * @param scratch {@link #SCRATCH} floats
+   * @param rows {@link #rowFloats} floats
    */
   void scores(
       MemorySegment memory,
@@ -96,7 +104,8 @@ final class KeyDots {
       boolean inBlocks,
       float[] s,
       int at,
-      float[] scratch) {
+      float[] scratch,
+      float[] rows) {
     long stride = (long) dim * format.elementBytes();
     int plainAt = qAt + 4 * layout.covered;
     for (int k = 0; k < count; k += STRIP) {
@@ -107,7 +116,7 @@ final class KeyDots {
               ? layout.covered
               : 0;
       if (done < dim) {
-        plain(memory, from, stride, strip, packed, plainAt, done, scratch);
+        plain(memory, from, stride, strip, packed, plainAt, done, scratch, rows);
       }
       LaneSums.of(scratch, strip, s, at + 4 * k, layout.spread);
     }
@@ -150,38 +159,30 @@ final class KeyDots {
       float[] q,
       int qAt,
       int first,
-      float[] lanes) {
-    int k = 0;
-    for (; k + 2 <= keys; k += 2) {
-      dots2(format, memory, from + k * stride, stride, dim, first, q, qAt, lanes, k * 4 * LANES);
+      float[] lanes,
+      float[] rows) {
+    int width = layout.padded(first);
+    RowFloats.read(format, memory, from, stride, keys, first, dim, rows, width);
+    for (int k = 0; width > dim - first && k < keys; k++) {
+      Arrays.fill(rows, k * width + dim - first, (k + 1) * width, 0);
     }
-    if (k < keys) {
-      dots1(format, memory, from + k * stride, dim, first, q, qAt, lanes, k * 4 * LANES);
-    }
-    for (k = 0; k < keys; k++) {
-      for (int d = first + FLOAT.loopBound(dim - first); d < dim; d++) {
-        float x =
-            PageVectors.element(
-                format, memory, from + k * stride + (long) d * format.elementBytes());
-        for (int r = 0; r < 4; r++) {
-          lanes[(k * 4 + r) * LANES] += q[qAt + r * dim + d] * x;
-        }
-      }
+    // A last odd key takes along what the row behind it holds, which nobody reads.
+    for (int k = 0; k < keys; k += 2) {
+      dots(rows, k * width, width, q, qAt + first, all, first > 0, lanes, k * 4 * LANES);
     }
   }
 
-  private static void dots2(
-      PageFormat format,
-      MemorySegment memory,
-      long from,
-      long stride,
-      int dim,
-      int first,
+  /** Two keys at a time and too large for C2 to inline, see {@link ValueSums}. */
+  private static void dots(
+      float[] rows,
+      int at,
+      int width,
       float[] q,
       int qAt,
+      int qStride,
+      boolean add,
       float[] lanes,
-      int at) {
-    int bytes = format.elementBytes();
+      int to) {
     FloatVector c00 = FloatVector.zero(FLOAT);
     FloatVector c01 = FloatVector.zero(FLOAT);
     FloatVector c02 = FloatVector.zero(FLOAT);
@@ -190,100 +191,40 @@ final class KeyDots {
     FloatVector c11 = FloatVector.zero(FLOAT);
     FloatVector c12 = FloatVector.zero(FLOAT);
     FloatVector c13 = FloatVector.zero(FLOAT);
-    if (first > 0) {
-      c00 = FloatVector.fromArray(FLOAT, lanes, at);
-      c01 = FloatVector.fromArray(FLOAT, lanes, at + LANES);
-      c02 = FloatVector.fromArray(FLOAT, lanes, at + 2 * LANES);
-      c03 = FloatVector.fromArray(FLOAT, lanes, at + 3 * LANES);
-      c10 = FloatVector.fromArray(FLOAT, lanes, at + 4 * LANES);
-      c11 = FloatVector.fromArray(FLOAT, lanes, at + 5 * LANES);
-      c12 = FloatVector.fromArray(FLOAT, lanes, at + 6 * LANES);
-      c13 = FloatVector.fromArray(FLOAT, lanes, at + 7 * LANES);
+    if (add) {
+      c00 = FloatVector.fromArray(FLOAT, lanes, to);
+      c01 = FloatVector.fromArray(FLOAT, lanes, to + LANES);
+      c02 = FloatVector.fromArray(FLOAT, lanes, to + 2 * LANES);
+      c03 = FloatVector.fromArray(FLOAT, lanes, to + 3 * LANES);
+      c10 = FloatVector.fromArray(FLOAT, lanes, to + 4 * LANES);
+      c11 = FloatVector.fromArray(FLOAT, lanes, to + 5 * LANES);
+      c12 = FloatVector.fromArray(FLOAT, lanes, to + 6 * LANES);
+      c13 = FloatVector.fromArray(FLOAT, lanes, to + 7 * LANES);
     }
-    long next = from + stride;
-    int end = first + FLOAT.loopBound(dim - first);
-    for (int d = first; d < end; d += LANES) {
-      long skip = (long) d * bytes;
-      FloatVector x0 =
-          format == F32
-              ? PageVectors.f32(memory, from + skip)
-              : format == F16
-                  ? PageVectors.f16(memory, from + skip)
-                  : format == BF16
-                      ? PageVectors.bf16(memory, from + skip)
-                      : PageVectors.q8(memory, from + skip);
-      FloatVector x1 =
-          format == F32
-              ? PageVectors.f32(memory, next + skip)
-              : format == F16
-                  ? PageVectors.f16(memory, next + skip)
-                  : format == BF16
-                      ? PageVectors.bf16(memory, next + skip)
-                      : PageVectors.q8(memory, next + skip);
+    for (int d = 0; d < width; d += LANES) {
+      FloatVector x0 = FloatVector.fromArray(FLOAT, rows, at + d);
+      FloatVector x1 = FloatVector.fromArray(FLOAT, rows, at + width + d);
       FloatVector y = FloatVector.fromArray(FLOAT, q, qAt + d);
       c00 = x0.fma(y, c00);
       c10 = x1.fma(y, c10);
-      y = FloatVector.fromArray(FLOAT, q, qAt + dim + d);
+      y = FloatVector.fromArray(FLOAT, q, qAt + qStride + d);
       c01 = x0.fma(y, c01);
       c11 = x1.fma(y, c11);
-      y = FloatVector.fromArray(FLOAT, q, qAt + 2 * dim + d);
+      y = FloatVector.fromArray(FLOAT, q, qAt + 2 * qStride + d);
       c02 = x0.fma(y, c02);
       c12 = x1.fma(y, c12);
-      y = FloatVector.fromArray(FLOAT, q, qAt + 3 * dim + d);
+      y = FloatVector.fromArray(FLOAT, q, qAt + 3 * qStride + d);
       c03 = x0.fma(y, c03);
       c13 = x1.fma(y, c13);
     }
-    c00.intoArray(lanes, at);
-    c01.intoArray(lanes, at + LANES);
-    c02.intoArray(lanes, at + 2 * LANES);
-    c03.intoArray(lanes, at + 3 * LANES);
-    c10.intoArray(lanes, at + 4 * LANES);
-    c11.intoArray(lanes, at + 5 * LANES);
-    c12.intoArray(lanes, at + 6 * LANES);
-    c13.intoArray(lanes, at + 7 * LANES);
-  }
-
-  private static void dots1(
-      PageFormat format,
-      MemorySegment memory,
-      long from,
-      int dim,
-      int first,
-      float[] q,
-      int qAt,
-      float[] lanes,
-      int at) {
-    int bytes = format.elementBytes();
-    FloatVector c0 = FloatVector.zero(FLOAT);
-    FloatVector c1 = FloatVector.zero(FLOAT);
-    FloatVector c2 = FloatVector.zero(FLOAT);
-    FloatVector c3 = FloatVector.zero(FLOAT);
-    if (first > 0) {
-      c0 = FloatVector.fromArray(FLOAT, lanes, at);
-      c1 = FloatVector.fromArray(FLOAT, lanes, at + LANES);
-      c2 = FloatVector.fromArray(FLOAT, lanes, at + 2 * LANES);
-      c3 = FloatVector.fromArray(FLOAT, lanes, at + 3 * LANES);
-    }
-    int end = first + FLOAT.loopBound(dim - first);
-    for (int d = first; d < end; d += LANES) {
-      long skip = (long) d * bytes;
-      FloatVector x =
-          format == F32
-              ? PageVectors.f32(memory, from + skip)
-              : format == F16
-                  ? PageVectors.f16(memory, from + skip)
-                  : format == BF16
-                      ? PageVectors.bf16(memory, from + skip)
-                      : PageVectors.q8(memory, from + skip);
-      c0 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + d), c0);
-      c1 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + dim + d), c1);
-      c2 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + 2 * dim + d), c2);
-      c3 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + 3 * dim + d), c3);
-    }
-    c0.intoArray(lanes, at);
-    c1.intoArray(lanes, at + LANES);
-    c2.intoArray(lanes, at + 2 * LANES);
-    c3.intoArray(lanes, at + 3 * LANES);
+    c00.intoArray(lanes, to);
+    c01.intoArray(lanes, to + LANES);
+    c02.intoArray(lanes, to + 2 * LANES);
+    c03.intoArray(lanes, to + 3 * LANES);
+    c10.intoArray(lanes, to + 4 * LANES);
+    c11.intoArray(lanes, to + 5 * LANES);
+    c12.intoArray(lanes, to + 6 * LANES);
+    c13.intoArray(lanes, to + 7 * LANES);
   }
 
   private void scale(

@@ -10,28 +10,25 @@ import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.PagedKv;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
 import io.attention4j.kernels.cpu.attention.PageFormat;
+import io.attention4j.kernels.cpu.attention.PageReader;
 import io.attention4j.kernels.cpu.attention.TileTable;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Up to {@link TileTable#KEYS} keys and values of one (sequence, KV head) as floats, in the order
- * in which the register tiles read them: keys row-major, values in panels of 6 and 4 elements. One
- * per worker. Loading copies; it costs about a hundredth of the products of 256 query rows.
+ * Up to {@link TileTable#KEYS} keys and values of one (sequence, KV head) as floats, row-major: the
+ * register tiles read both as they lie. One per worker. Loading copies; it costs about a hundredth
+ * of the products of 256 query rows.
  */
 final class KeyTile {
-  /** A panel's stores run over its end by up to this many floats. */
-  private static final int PANEL_SLACK = 8;
-
   private final int headDim;
   private final int valueDim;
-  private final int paddedValueDim;
-  private final PageFormat keyFormat;
-  private final PageFormat valueFormat;
+  private final PageReader keyReader;
+  private final PageReader valueReader;
 
   /** [KEYS, headDim]; rows past {@link #count} hold anything. */
   final float[] keys;
 
-  /** Panels, see {@link #panelAt}. */
+  /** [KEYS, valueDim]; rows past {@link #count} hold anything. */
   final float[] values;
 
   /** Slot of each key, counted over the pages. */
@@ -42,9 +39,6 @@ final class KeyTile {
 
   /** Score bias of each key, if {@link #biased}. */
   final float[] bias = new float[TileTable.KEYS];
-
-  /** Values as they were read: [KEYS, valueDim]. */
-  final float[] rows;
 
   /** Keys in the tile. */
   int count;
@@ -67,24 +61,11 @@ final class KeyTile {
   KeyTile(AttentionSpec spec) {
     headDim = spec.headDim();
     valueDim = spec.valueDim();
-    paddedValueDim = Panels.padded(valueDim);
-    keyFormat = PageFormat.of(spec.keyFormat());
-    valueFormat = PageFormat.of(spec.valueFormat());
-    // A last panel of 6 or 4 keys may reach past the tile's keys.
+    keyReader = new PageReader(spec.keyFormat());
+    valueReader = new PageReader(spec.valueFormat());
+    // A last panel of 6 or 4 keys may reach past the tile's keys, and one of values past its row.
     keys = new float[(TileTable.KEYS + 4) * headDim];
-    int sixes = Panels.sixes(paddedValueDim);
-    values = new float[panelAt(sixes + Panels.fours(paddedValueDim), sixes)];
-    rows = new float[TileTable.KEYS * valueDim + PANEL_SLACK];
-  }
-
-  /**
-   * Index in {@link #values} of element 0 of key 0 in a panel: panel p holds [KEYS, 6] floats if it
-   * is one of the first {@code sixes}, else [KEYS, 4].
-   */
-  static int panelAt(int panel, int sixes) {
-    int wide = Math.min(panel, sixes);
-    return wide * (TileTable.KEYS * 6 + PANEL_SLACK)
-        + (panel - wide) * (TileTable.KEYS * 4 + PANEL_SLACK);
+    values = new float[TileTable.KEYS * valueDim + 4];
   }
 
   /** Loads {@code keyCount} keys from slot {@code firstSlot} on, which exist and fit a tile. */
@@ -150,7 +131,7 @@ final class KeyTile {
 
   private void append(
       AttentionBatch batch, int sequence, KvPage page, int at, int run, int firstSlot) {
-    keyFormat.read(
+    keyReader.read(
         PageFormat.host(page.keys()),
         page.keyOffset(),
         page.capacity(),
@@ -159,14 +140,14 @@ final class KeyTile {
         run,
         keys,
         count * headDim);
-    valueFormat.read(
+    valueReader.read(
         PageFormat.host(page.values()),
         page.valueOffset(),
         page.capacity(),
         valueDim,
         at,
         run,
-        rows,
+        values,
         count * valueDim);
     float[] slotBias = page.bias();
     biased |= slotBias != null;
@@ -179,8 +160,7 @@ final class KeyTile {
   }
 
   private void finish() {
-    finite = allFinite(rows, count * valueDim);
-    packValues();
+    finite = allFinite(values, count * valueDim);
     lowest = MaskBounds.FAR;
     highest = -MaskBounds.FAR;
     consecutive = true;
@@ -192,39 +172,23 @@ final class KeyTile {
   }
 
   private static boolean allFinite(float[] x, int length) {
-    FloatVector products = FloatVector.zero(FLOAT);
+    // Infinities and NaN times 0 are NaN, and stay so.
+    FloatVector zero = FloatVector.zero(FLOAT);
+    FloatVector a = zero;
+    FloatVector b = zero;
+    FloatVector c = zero;
+    FloatVector d = zero;
     int i = 0;
-    for (; i < FLOAT.loopBound(length); i += LANES) {
-      // Infinities and NaN times 0 are NaN, and stay so.
-      products = FloatVector.fromArray(FLOAT, x, i).fma(FloatVector.zero(FLOAT), products);
+    for (; i <= length - 4 * LANES; i += 4 * LANES) {
+      a = FloatVector.fromArray(FLOAT, x, i).fma(zero, a);
+      b = FloatVector.fromArray(FLOAT, x, i + LANES).fma(zero, b);
+      c = FloatVector.fromArray(FLOAT, x, i + 2 * LANES).fma(zero, c);
+      d = FloatVector.fromArray(FLOAT, x, i + 3 * LANES).fma(zero, d);
     }
-    boolean finite = products.compare(EQ, 0f).allTrue();
+    boolean finite = a.add(b).add(c.add(d)).compare(EQ, 0f).allTrue();
     for (; i < length; i++) {
       finite &= Float.isFinite(x[i]);
     }
     return finite;
-  }
-
-  /** Stores 8 floats where 6 or 4 belong: the next key, stored later, overwrites the rest. */
-  private void packValues() {
-    int sixes = Panels.sixes(paddedValueDim);
-    int panels = sixes + Panels.fours(paddedValueDim);
-    for (int p = 0; p < panels; p++) {
-      int width = p < sixes ? 6 : 4;
-      int from = p < sixes ? 6 * p : 6 * sixes + 4 * (p - sixes);
-      int to = panelAt(p, sixes);
-      if (LANES >= 8) {
-        for (int k = 0; k < count; k++) {
-          FloatVector.fromArray(FloatVector.SPECIES_256, rows, from + k * valueDim)
-              .intoArray(values, to + k * width);
-        }
-      } else {
-        for (int k = 0; k < count; k++) {
-          for (int i = 0; i < width; i++) {
-            values[to + k * width + i] = rows[from + k * valueDim + i];
-          }
-        }
-      }
-    }
   }
 }

@@ -44,32 +44,26 @@ final class MicroTile2 {
   /**
    * out[d][lane] (+)= sum_k values[k][d] * s[k][lane] over keys [from, to).
    *
-   * @param values panels as {@link KeyTile} packs them
-   * @param padded rows of out, see {@link Panels#padded}
+   * @param values [keys, dim], and floats to read past the last row
+   * @param dim elements of a value; {@link Panels#padded} rows of out are written
    * @param s [., WIDTH], weights of key 0 at 0
    * @param out [padded, WIDTH] from {@code outAt}
    * @param add whether to add to out or to overwrite it
    */
   static void values(
-      float[] values,
-      int padded,
-      int from,
-      int to,
-      float[] s,
-      float[] out,
-      int outAt,
-      boolean add) {
+      float[] values, int dim, int from, int to, float[] s, float[] out, int outAt, boolean add) {
+    int padded = Panels.padded(dim);
     int sixes = Panels.sixes(padded);
     int fours = Panels.fours(padded);
     int sAt = from * WIDTH;
     for (int p = 0; p < sixes; p++) {
-      int at = KeyTile.panelAt(p, sixes) + from * 6;
-      values6(values, at, to - from, s, sAt, out, outAt + p * 6 * WIDTH, add);
+      int at = from * dim + 6 * p;
+      values6(values, at, dim, to - from, s, sAt, out, outAt + p * 6 * WIDTH, add);
     }
     int done = 6 * sixes;
     for (int p = 0; p < fours; p++) {
-      int at = KeyTile.panelAt(sixes + p, sixes) + from * 4;
-      values4(values, at, to - from, s, sAt, out, outAt + (done + 4 * p) * WIDTH, add);
+      int at = from * dim + done + 4 * p;
+      values4(values, at, dim, to - from, s, sAt, out, outAt + (done + 4 * p) * WIDTH, add);
     }
   }
 
@@ -162,7 +156,15 @@ final class MicroTile2 {
   }
 
   private static void values6(
-      float[] values, int at, int keys, float[] s, int sAt, float[] out, int outAt, boolean add) {
+      float[] values,
+      int at,
+      int stride,
+      int keys,
+      float[] s,
+      int sAt,
+      float[] out,
+      int outAt,
+      boolean add) {
     FloatVector c00 = FloatVector.zero(FLOAT);
     FloatVector c01 = FloatVector.zero(FLOAT);
     FloatVector c10 = FloatVector.zero(FLOAT);
@@ -193,22 +195,22 @@ final class MicroTile2 {
       int b = sAt + k * WIDTH;
       FloatVector b0 = FloatVector.fromArray(FLOAT, s, b);
       FloatVector b1 = FloatVector.fromArray(FLOAT, s, b + LANES);
-      FloatVector a = FloatVector.broadcast(FLOAT, values[at + k * 6]);
+      FloatVector a = FloatVector.broadcast(FLOAT, values[at + k * stride]);
       c00 = a.fma(b0, c00);
       c01 = a.fma(b1, c01);
-      a = FloatVector.broadcast(FLOAT, values[at + k * 6 + 1]);
+      a = FloatVector.broadcast(FLOAT, values[at + k * stride + 1]);
       c10 = a.fma(b0, c10);
       c11 = a.fma(b1, c11);
-      a = FloatVector.broadcast(FLOAT, values[at + k * 6 + 2]);
+      a = FloatVector.broadcast(FLOAT, values[at + k * stride + 2]);
       c20 = a.fma(b0, c20);
       c21 = a.fma(b1, c21);
-      a = FloatVector.broadcast(FLOAT, values[at + k * 6 + 3]);
+      a = FloatVector.broadcast(FLOAT, values[at + k * stride + 3]);
       c30 = a.fma(b0, c30);
       c31 = a.fma(b1, c31);
-      a = FloatVector.broadcast(FLOAT, values[at + k * 6 + 4]);
+      a = FloatVector.broadcast(FLOAT, values[at + k * stride + 4]);
       c40 = a.fma(b0, c40);
       c41 = a.fma(b1, c41);
-      a = FloatVector.broadcast(FLOAT, values[at + k * 6 + 5]);
+      a = FloatVector.broadcast(FLOAT, values[at + k * stride + 5]);
       c50 = a.fma(b0, c50);
       c51 = a.fma(b1, c51);
     }
@@ -227,7 +229,15 @@ final class MicroTile2 {
   }
 
   private static void values4(
-      float[] values, int at, int keys, float[] s, int sAt, float[] out, int outAt, boolean add) {
+      float[] values,
+      int at,
+      int stride,
+      int keys,
+      float[] s,
+      int sAt,
+      float[] out,
+      int outAt,
+      boolean add) {
     FloatVector c00 = FloatVector.zero(FLOAT);
     FloatVector c01 = FloatVector.zero(FLOAT);
     FloatVector c10 = FloatVector.zero(FLOAT);
@@ -250,16 +260,16 @@ final class MicroTile2 {
       int b = sAt + k * WIDTH;
       FloatVector b0 = FloatVector.fromArray(FLOAT, s, b);
       FloatVector b1 = FloatVector.fromArray(FLOAT, s, b + LANES);
-      FloatVector a = FloatVector.broadcast(FLOAT, values[at + k * 4]);
+      FloatVector a = FloatVector.broadcast(FLOAT, values[at + k * stride]);
       c00 = a.fma(b0, c00);
       c01 = a.fma(b1, c01);
-      a = FloatVector.broadcast(FLOAT, values[at + k * 4 + 1]);
+      a = FloatVector.broadcast(FLOAT, values[at + k * stride + 1]);
       c10 = a.fma(b0, c10);
       c11 = a.fma(b1, c11);
-      a = FloatVector.broadcast(FLOAT, values[at + k * 4 + 2]);
+      a = FloatVector.broadcast(FLOAT, values[at + k * stride + 2]);
       c20 = a.fma(b0, c20);
       c21 = a.fma(b1, c21);
-      a = FloatVector.broadcast(FLOAT, values[at + k * 4 + 3]);
+      a = FloatVector.broadcast(FLOAT, values[at + k * stride + 3]);
       c30 = a.fma(b0, c30);
       c31 = a.fma(b1, c31);
     }

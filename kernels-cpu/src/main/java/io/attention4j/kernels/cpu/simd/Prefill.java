@@ -14,13 +14,25 @@ import java.util.Arrays;
 
 /**
  * Attention of many rows, tile by tile (FlashAttention-2, Dao 2023, arXiv 2307.08691, with the
- * roles of rows and lanes exchanged): a piece of work is up to {@link QueryLanes#MOST} rows of one
+ * roles of rows and lanes exchanged): a piece of work is up to {@link QueryLanes#most} rows of one
  * (sequence, KV head); it walks over the key tiles that its rows may see, in key order. Pieces
  * share nothing, and what a row computes does not depend on how rows are cut into pieces.
  */
 final class Prefill {
+  /**
+   * Keys of a chunk: rows that are too few for many pieces are also cut along the keys. With 64
+   * lanes a chunk is a million multiply-adds per key element, and its partial result a thousandth.
+   */
+  static final int CHUNK_KEYS = 4096;
+
+  /** Most lanes of a (sequence, KV head) that are cut along the keys. */
+  private static final int MOST_CUT_LANES = 1024;
+
   /** Ints of a piece, see the constants below. */
-  private static final int FIELDS = 7;
+  private static final int FIELDS = 9;
+
+  /** Ints of a merge: a piece's number and how many chunks it has. */
+  private static final int MERGE_FIELDS = 2;
 
   private static final int SEQUENCE = 0;
   private static final int KV_HEAD = 1;
@@ -30,15 +42,23 @@ final class Prefill {
   private static final int LANES = 5;
   // The CSR row of a block mask or the number of a gathered group.
   private static final int SELECTED = 6;
+  private static final int CHUNK = 7;
+  // First row of the piece's partial results, or -1 if it sees all keys.
+  private static final int PARTIAL = 8;
 
   private final AttentionSpec spec;
   private final MaskBounds mask;
   private final TileTable table;
   private final TileScores scoring;
   private final RowResult results;
+  private final PartialRows partials;
   private final int paddedValueDim;
+  private final int mostLanes;
+  private final float[] zeros;
   private int[] pieces = new int[FIELDS * 16];
   private int count;
+  private int[] merges = new int[MERGE_FIELDS * 16];
+  private int mergeCount;
 
   private AttentionBatch batch;
   private AttentionInputs in;
@@ -57,13 +77,21 @@ final class Prefill {
     }
   }
 
-  Prefill(AttentionSpec spec, MaskBounds mask, TileTable table, TileScores scoring) {
+  Prefill(
+      AttentionSpec spec,
+      MaskBounds mask,
+      TileTable table,
+      TileScores scoring,
+      PartialRows partials) {
     this.spec = spec;
     this.mask = mask;
     this.table = table;
     this.scoring = scoring;
     this.results = new RowResult(spec);
+    this.partials = partials;
     this.paddedValueDim = Panels.padded(spec.valueDim());
+    mostLanes = QueryLanes.most(spec);
+    zeros = new float[spec.valueDim()];
   }
 
   /** Forgets the pieces and takes the arguments of a run. */
@@ -72,11 +100,24 @@ final class Prefill {
     in = inputs;
     out = outputs;
     count = 0;
+    mergeCount = 0;
   }
 
   /** Number of pieces. */
   int pieces() {
     return count;
+  }
+
+  /** Row pieces whose chunks are to be merged. */
+  int merges() {
+    return mergeCount;
+  }
+
+  /** Parts into which the keys of a (sequence, KV head) are cut for each piece of its rows. */
+  int chunks(int sequence, int kvHead) {
+    int keys = table.length(sequence, kvHead);
+    boolean few = (long) batch.rows(sequence) * spec.groupSize() <= MOST_CUT_LANES;
+    return few && keys >= 2 * CHUNK_KEYS ? Math.ceilDiv(keys, CHUNK_KEYS) : 1;
   }
 
   /**
@@ -88,9 +129,26 @@ final class Prefill {
     int lanes = Math.multiplyExact(batch.rows(sequence), heads);
     for (int end = lanes; end > 0; ) {
       int from = (end - 1) / pieceLanes * pieceLanes;
-      add(sequence, kvHead, kvHead * heads, heads, from, end - from, -1);
+      int chunks = chunks(sequence, kvHead);
+      if (chunks > 1) {
+        addMerge(chunks);
+      }
+      for (int chunk = 0; chunk < chunks; chunk++) {
+        int partial = chunks > 1 ? partials.take(end - from) : -1;
+        add(sequence, kvHead, kvHead * heads, heads, from, end - from, -1, chunk, partial);
+      }
       end = from;
     }
+  }
+
+  private void addMerge(int chunks) {
+    int at = mergeCount * MERGE_FIELDS;
+    if (at == merges.length) {
+      merges = Arrays.copyOf(merges, 2 * at);
+    }
+    merges[at] = count;
+    merges[at + 1] = chunks;
+    mergeCount++;
   }
 
   /** Adds every row of a sequence, cut at the query blocks of a block mask. */
@@ -104,9 +162,9 @@ final class Prefill {
         int blockRow = blocks.rowOffset()[sequence] + index * queryBlocks + b;
         int firstRow = b * blocks.queryBlock();
         int end = Math.min(batch.rows(sequence), firstRow + blocks.queryBlock()) * heads;
-        for (int from = firstRow * heads; from < end; from += QueryLanes.MOST) {
-          int lanes = Math.min(QueryLanes.MOST, end - from);
-          add(sequence, head / spec.groupSize(), head, heads, from, lanes, blockRow);
+        for (int from = firstRow * heads; from < end; from += mostLanes) {
+          int lanes = Math.min(mostLanes, end - from);
+          add(sequence, head / spec.groupSize(), head, heads, from, lanes, blockRow, 0, -1);
         }
       }
     }
@@ -116,14 +174,22 @@ final class Prefill {
   void addGroup(GatheredKeys gathered, int group) {
     int head = gathered.queryHead()[group];
     int end = gathered.rowIndptr()[group + 1];
-    for (int from = gathered.rowIndptr()[group]; from < end; from += QueryLanes.MOST) {
-      int lanes = Math.min(QueryLanes.MOST, end - from);
-      add(gathered.sequence()[group], head / spec.groupSize(), head, 1, from, lanes, group);
+    for (int from = gathered.rowIndptr()[group]; from < end; from += mostLanes) {
+      int lanes = Math.min(mostLanes, end - from);
+      add(gathered.sequence()[group], head / spec.groupSize(), head, 1, from, lanes, group, 0, -1);
     }
   }
 
   private void add(
-      int sequence, int kvHead, int firstHead, int heads, int firstLane, int lanes, int selected) {
+      int sequence,
+      int kvHead,
+      int firstHead,
+      int heads,
+      int firstLane,
+      int lanes,
+      int selected,
+      int chunk,
+      int partial) {
     int at = count * FIELDS;
     if (at == pieces.length) {
       pieces = Arrays.copyOf(pieces, 2 * at);
@@ -135,6 +201,8 @@ final class Prefill {
     pieces[at + FIRST_LANE] = firstLane;
     pieces[at + LANES] = lanes;
     pieces[at + SELECTED] = selected;
+    pieces[at + CHUNK] = chunk;
+    pieces[at + PARTIAL] = partial;
     count++;
   }
 
@@ -143,7 +211,7 @@ final class Prefill {
     for (int s = 0; s < batch.sequences(); s++) {
       for (int row = batch.firstRow(s); row < batch.firstRow(s) + batch.rows(s); row++) {
         for (int head = 0; head < spec.queryHeads(); head++) {
-          results.write(out, row, head, true, 0, 0, null, 0, 0);
+          results.write(out, row, head, true, 0, 0, zeros, 0);
         }
       }
     }
@@ -171,16 +239,22 @@ final class Prefill {
     } else if (in.selection() instanceof Selection.Blocks(BlockMask blocks)) {
       attendBlocks(blocks, selected, kvHead, room);
     } else {
-      attendAll(kvHead, room);
+      int tiles = table.tiles(sequence, kvHead);
+      int chunkTiles = pieces[at + PARTIAL] < 0 ? tiles : CHUNK_KEYS / TileTable.KEYS;
+      int firstTile = pieces[at + CHUNK] * chunkTiles;
+      attendTiles(kvHead, room, firstTile, Math.min(tiles, firstTile + chunkTiles));
     }
-    write(lanes);
+    if (pieces[at + PARTIAL] < 0) {
+      write(lanes);
+    } else {
+      store(lanes, pieces[at + PARTIAL]);
+    }
   }
 
-  private void attendAll(int kvHead, Room room) {
+  private void attendTiles(int kvHead, Room room, int firstTile, int endTile) {
     int sequence = room.lanes.sequence;
     int keys = table.length(sequence, kvHead);
-    int tiles = table.tiles(sequence, kvHead);
-    for (int tile = 0; tile < tiles; tile++) {
+    for (int tile = firstTile; tile < endTile; tile++) {
       int lowest = table.lowest(sequence, kvHead, tile);
       int highest = table.highest(sequence, kvHead, tile);
       if (room.lanes.touches(lowest, highest)) {
@@ -295,28 +369,61 @@ final class Prefill {
       case Normalizer.None none -> TileWeights.plain(s, from, to);
     }
     if (!keys.finite) {
-      TileValues.add(keys.rows, spec.valueDim(), from, to, s, lanes.out, outAt, add);
+      TileValues.add(keys.values, spec.valueDim(), from, to, s, lanes.out, outAt, add);
     } else if (Species.WIDE) {
-      MicroTile4.values(keys.values, paddedValueDim, from, to, s, lanes.out, outAt, add);
+      MicroTile4.values(keys.values, spec.valueDim(), from, to, s, lanes.out, outAt, add);
     } else {
-      MicroTile2.values(keys.values, paddedValueDim, from, to, s, lanes.out, outAt, add);
+      MicroTile2.values(keys.values, spec.valueDim(), from, to, s, lanes.out, outAt, add);
     }
     lanes.started[t] = true;
   }
 
   private void write(QueryLanes lanes) {
+    float[] rows = null;
     for (int lane = 0; lane < lanes.count; lane++) {
-      int t = lane / QueryLanes.WIDTH;
+      if (lane % Species.LANES == 0) {
+        rows = lanes.rows(lane);
+      }
       results.write(
           out,
           batch.firstRow(lanes.sequence) + lanes.row[lane],
           lanes.head[lane],
-          !lanes.started[t],
+          !lanes.started[lane / QueryLanes.WIDTH],
           lanes.max[lane],
           lanes.sum[lane],
-          lanes.out,
-          lanes.outAt(t) + lane % QueryLanes.WIDTH,
-          QueryLanes.WIDTH);
+          rows,
+          lane % Species.LANES * spec.valueDim());
+    }
+  }
+
+  private void store(QueryLanes lanes, int partial) {
+    int dim = spec.valueDim();
+    float[] rows = null;
+    for (int lane = 0; lane < lanes.count; lane++) {
+      if (lane % Species.LANES == 0) {
+        rows = lanes.rows(lane);
+      }
+      if (!lanes.started[lane / QueryLanes.WIDTH]) {
+        partials.setEmpty(partial + lane);
+        continue;
+      }
+      partials.set(partial + lane, lanes.max[lane], lanes.sum[lane]);
+      int to = partials.weightedAt(partial + lane);
+      System.arraycopy(rows, lane % Species.LANES * dim, partials.weighted(), to, dim);
+    }
+  }
+
+  /** Combines the chunks of a row piece in key order and writes its rows. */
+  void merge(int number) {
+    int at = merges[number * MERGE_FIELDS] * FIELDS;
+    int chunks = merges[number * MERGE_FIELDS + 1];
+    int lanes = pieces[at + LANES];
+    int heads = pieces[at + HEADS];
+    for (int i = 0; i < lanes; i++) {
+      int lane = pieces[at + FIRST_LANE] + i;
+      long row = batch.firstRow(pieces[at + SEQUENCE]) + lane / heads;
+      int head = pieces[at + FIRST_HEAD] + lane % heads;
+      partials.merge(pieces[at + PARTIAL] + i, lanes, chunks, out, row, head);
     }
   }
 }

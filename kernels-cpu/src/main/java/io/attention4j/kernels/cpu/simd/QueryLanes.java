@@ -1,5 +1,7 @@
 package io.attention4j.kernels.cpu.simd;
 
+import static io.attention4j.kernels.cpu.simd.Species.LANES;
+
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.tensor.Tensor;
@@ -17,10 +19,13 @@ final class QueryLanes {
   /** Lanes of a tile. */
   static final int WIDTH = Species.WIDE ? MicroTile4.WIDTH : MicroTile2.WIDTH;
 
-  /** Most lanes of one piece of work: enough to hide the cost of loading a key tile. */
-  static final int MOST = 512;
+  /** Queries or sums of a piece of work, in floats: together half of a second-level cache. */
+  private static final int PIECE_FLOATS = 1 << 16;
+
+  private static final int MOST = 1024;
 
   private final int headDim;
+  private final int valueDim;
   private final int paddedValueDim;
 
   /** Row in its sequence, per lane. */
@@ -67,11 +72,26 @@ final class QueryLanes {
   /** Tiles in use. */
   int tiles;
 
+  /** Queries or sums of the rows of a vector of lanes: [LANES, headDim or valueDim]. */
+  private final float[] rows;
+
   QueryLanes(AttentionSpec spec) {
     headDim = spec.headDim();
-    paddedValueDim = Panels.padded(spec.valueDim());
-    q = new float[MOST * headDim];
-    out = new float[MOST * paddedValueDim];
+    valueDim = spec.valueDim();
+    paddedValueDim = Panels.padded(valueDim);
+    int most = most(spec);
+    q = new float[most * headDim];
+    out = new float[most * paddedValueDim];
+    rows = new float[LANES * Math.max(headDim, valueDim)];
+  }
+
+  /** Most lanes of one piece of work: enough to hide the cost of loading a key tile. */
+  static int most(AttentionSpec spec) {
+    int lanes = MOST;
+    while (lanes > WIDTH && lanes * Math.max(spec.headDim(), spec.valueDim()) > PIECE_FLOATS) {
+      lanes /= 2;
+    }
+    return lanes;
   }
 
   /** Starts a piece of work. */
@@ -97,16 +117,39 @@ final class QueryLanes {
     Arrays.fill(sum, 0, tiles * WIDTH, 0);
     Arrays.fill(started, false);
     MemorySegment memory = PageFormat.host(tensor.storage());
-    for (int lane = 0; lane < tiles * WIDTH; lane++) {
-      long element =
-          (batch.firstRow(sequence) + row[lane]) * tensor.stride(0) + head[lane] * tensor.stride(1);
-      long from = tensor.byteOffset() + element * Float.BYTES;
-      int to = lane / WIDTH * headDim * WIDTH + lane % WIDTH;
-      for (int d = 0; d < headDim; d++) {
-        q[to + d * WIDTH] = factor * memory.get(Tensor.FLOAT, from + (long) d * Float.BYTES);
+    for (int lane = 0; lane < tiles * WIDTH; lane += LANES) {
+      for (int i = 0; i < LANES; i++) {
+        long element =
+            (batch.firstRow(sequence) + row[lane + i]) * tensor.stride(0)
+                + head[lane + i] * tensor.stride(1);
+        long from = tensor.byteOffset() + element * Float.BYTES;
+        MemorySegment.copy(memory, Tensor.FLOAT, from, rows, i * headDim, headDim);
       }
+      toLanes(rows, headDim, factor, q, queriesAt(lane / WIDTH) + lane % WIDTH);
     }
     bound(batch, mask);
+  }
+
+  private static void toLanes(float[] rows, int dim, float factor, float[] q, int at) {
+    for (int d = 0; d < dim; d++) {
+      for (int i = 0; i < LANES; i++) {
+        q[at + d * WIDTH + i] = factor * rows[i * dim + d];
+      }
+    }
+  }
+
+  /** Copies the sums of the vector of lanes from {@code lane} on to {@link #rows}. */
+  float[] rows(int lane) {
+    toRows(out, outAt(lane / WIDTH) + lane % WIDTH, rows, valueDim);
+    return rows;
+  }
+
+  private static void toRows(float[] out, int at, float[] rows, int dim) {
+    for (int d = 0; d < dim; d++) {
+      for (int i = 0; i < LANES; i++) {
+        rows[i * dim + d] = out[at + d * WIDTH + i];
+      }
+    }
   }
 
   private void bound(AttentionBatch batch, MaskBounds mask) {

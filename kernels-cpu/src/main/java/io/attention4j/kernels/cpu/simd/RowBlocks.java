@@ -8,8 +8,8 @@ import io.attention4j.kernels.cpu.attention.PageFormat;
  * How the elements of a key or value lie in registers while four query rows use them: blocks of
  * {@link #BLOCK} elements, four vectors each, as one or two loads and a few shifts deliver them
  * ({@link HalfBlocks}, {@link FloatBlocks}, {@link CodeBlocks}). With four rows a block fills the
- * 32 registers of AVX-512; narrower vectors have no blocks. What no block covers is read vector by
- * vector ({@link PageVectors}).
+ * 32 registers of AVX-512; narrower vectors have no blocks. What no block covers is read as floats
+ * first ({@link RowFloats}), padded with zeros to whole vectors.
  *
  * <p>Half precision in a block is 2^112 too small. Its other factor, a query or a weight, therefore
  * carries {@link #spread} and the result is multiplied by spread again; a factor that meets exact
@@ -53,6 +53,11 @@ final class RowBlocks {
     for (int i = 0; i < BLOCK; i++) {
       order[i] = element(i);
     }
+  }
+
+  /** Floats of the elements from {@code first} on, padded to whole vectors. */
+  int padded(int first) {
+    return Math.ceilDiv(dim - first, LANES) * LANES;
   }
 
   /** Value of 1 in a block. */

@@ -33,10 +33,11 @@ final class RowResult {
   }
 
   /**
-   * Writes one row: {@code values[from + d * stride]} for d in [0, valueDim), normalised.
+   * Writes one row: valueDim floats of {@code values} from {@code from} on, which are normalised in
+   * place.
    *
    * @param row of out, over the batch
-   * @param empty whether the row met no key; values are not read
+   * @param empty whether the row met no key; what values hold does not matter then
    */
   void write(
       AttentionOutputs outputs,
@@ -46,8 +47,7 @@ final class RowResult {
       float max,
       float sum,
       float[] values,
-      int from,
-      int stride) {
+      int from) {
     double lse = empty ? Double.NEGATIVE_INFINITY : lse(max, sum);
     double total = softmax && sinks.length > 0 ? OnlineSoftmax.logAddExp(lse, sinks[head]) : lse;
     // NaN sums are no empty rows: they must reach the result.
@@ -61,9 +61,9 @@ final class RowResult {
     long element = row * out.stride(0) + head * out.stride(1);
     long at = out.byteOffset() + element * Float.BYTES;
     for (int d = 0; d < valueDim; d++) {
-      float value = zero ? 0 : values[from + d * stride] * factor;
-      memory.set(Tensor.FLOAT, at + (long) d * Float.BYTES, value);
+      values[from + d] = zero ? 0 : values[from + d] * factor;
     }
+    MemorySegment.copy(values, from, memory, Tensor.FLOAT, at, valueDim);
     Tensor lseOut = outputs.lse();
     if (lseOut != null) {
       long index = row * queryHeads + head;

@@ -60,6 +60,7 @@ final class ShortTiles {
             .unpack(
                 weight.memory(),
                 (group + g) * weight.groupBytes(),
+                in,
                 k,
                 depth,
                 codes,

@@ -22,6 +22,7 @@ final class SimdAttentionPlan implements AttentionPlan {
   private final Parallel workers;
   private final AttentionChecks checks;
   private final TileTable table = new TileTable();
+  private final PartialRows partials;
   private final Prefill prefill;
   private final Prefill.Room[] rooms;
   private final Decode decode;
@@ -33,10 +34,11 @@ final class SimdAttentionPlan implements AttentionPlan {
     this.spec = spec;
     this.workers = workers;
     checks = new AttentionChecks(spec);
+    partials = new PartialRows(spec);
     MaskBounds mask = MaskBounds.of(spec.mask());
     TileScores scoring = new TileScores(spec, mask);
-    prefill = new Prefill(spec, mask, table, scoring);
-    decode = new Decode(spec, mask, table, scoring);
+    prefill = new Prefill(spec, mask, table, scoring, partials);
+    decode = new Decode(spec, mask, table, scoring, partials);
     rooms = new Prefill.Room[workers.threads()];
     decodeRooms = new DecodeRoom[workers.threads()];
     for (int worker = 0; worker < rooms.length; worker++) {
@@ -51,6 +53,7 @@ final class SimdAttentionPlan implements AttentionPlan {
     table.build(batch, in.kv());
     prefill.begin(batch, in, out);
     decode.begin(batch, in, out);
+    partials.clear();
     switch (in.selection()) {
       case Selection.None none -> {
         int lanes = pieceLanes(batch);
@@ -85,9 +88,9 @@ final class SimdAttentionPlan implements AttentionPlan {
         }
       }
     }
-    decode.reserve();
+    partials.reserve();
     workers.run(prefill.pieces() + decode.pieces(), body);
-    workers.run(decode.merges(), merge);
+    workers.run(prefill.merges() + decode.merges(), merge);
   }
 
   private static boolean isFew(long rows) {
@@ -95,8 +98,13 @@ final class SimdAttentionPlan implements AttentionPlan {
   }
 
   private int pieceLanes(AttentionBatch batch) {
-    long lanes = (long) batch.totalRows() * spec.queryHeads();
-    int pieceLanes = QueryLanes.MOST;
+    long lanes = 0;
+    for (int s = 0; s < batch.sequences(); s++) {
+      for (int h = 0; h < spec.kvHeads(); h++) {
+        lanes += (long) batch.rows(s) * spec.groupSize() * prefill.chunks(s, h);
+      }
+    }
+    int pieceLanes = QueryLanes.most(spec);
     while (pieceLanes > QueryLanes.WIDTH
         && lanes < (long) PIECES_PER_WORKER * workers.threads() * pieceLanes) {
       pieceLanes /= 2;
@@ -113,7 +121,11 @@ final class SimdAttentionPlan implements AttentionPlan {
   }
 
   private void mergeChunks(int job, int worker) {
-    decode.merge(job);
+    if (job < prefill.merges()) {
+      prefill.merge(job);
+    } else {
+      decode.merge(job - prefill.merges());
+    }
   }
 
   @Override

@@ -1,8 +1,5 @@
 package io.attention4j.kernels.cpu.simd;
 
-import static io.attention4j.kernels.cpu.attention.PageFormat.BF16;
-import static io.attention4j.kernels.cpu.attention.PageFormat.F16;
-import static io.attention4j.kernels.cpu.attention.PageFormat.F32;
 import static io.attention4j.kernels.cpu.attention.PageFormat.Q8;
 import static io.attention4j.kernels.cpu.simd.RowBlocks.BLOCK;
 import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
@@ -11,6 +8,7 @@ import static jdk.incubator.vector.VectorOperators.EQ;
 
 import io.attention4j.kernels.cpu.attention.PageFormat;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -30,6 +28,7 @@ final class ValueSums {
   private final PageFormat format;
   private final RowBlocks layout;
   private final int dim;
+  // Floats of a row's sums that no block covers, padded to pairs of vectors.
   private final int tail;
 
   /** Sums of values of a layout. */
@@ -37,7 +36,17 @@ final class ValueSums {
     this.format = format;
     this.layout = layout;
     dim = layout.dim;
-    tail = dim - layout.covered;
+    tail = Math.ceilDiv(dim - layout.covered, 2 * LANES) * 2 * LANES;
+  }
+
+  /** Floats of the sums of four rows. */
+  int sumFloats() {
+    return 4 * (layout.covered + tail);
+  }
+
+  /** Floats of the scratch memory for rows that {@link #add} needs. */
+  int rowFloats() {
+    return STRIP * tail;
   }
 
   /** What weights are to be multiplied by. */
@@ -54,7 +63,7 @@ final class ValueSums {
         to[toAt + b * BLOCK + order[i]] = layout.spread * sums[from + i];
       }
     }
-    for (int d = 0; d < tail; d++) {
+    for (int d = 0; d < dim - layout.covered; d++) {
       to[toAt + layout.covered + d] =
           sums[at + 4 * layout.covered + row * tail + d] / layout.spread;
     }
@@ -66,8 +75,9 @@ final class ValueSums {
    * @param offset byte where the page's values begin
    * @param weights [., 4] from {@code weightsAt}; for Q8 pages they are multiplied by the slots'
    *     scales, in place
-   * @param sums 4 * dim floats from {@code at} in the order of registers, and one float at the
-   *     array's end
+   * @param sums {@link #sumFloats} floats from {@code at} in the order of registers, and one float
+   *     at the array's end
+   * @param rows {@link #rowFloats} floats of scratch memory
    */
   void add(
       MemorySegment memory,
@@ -78,7 +88,8 @@ final class ValueSums {
       float[] weights,
       int weightsAt,
       float[] sums,
-      int at) {
+      int at,
+      float[] rows) {
     if (format == Q8) {
       scale(memory, offset, capacity, slot, count, weights, weightsAt);
     }
@@ -89,7 +100,7 @@ final class ValueSums {
       int w = weightsAt + 4 * k;
       addBlocks(memory, from, stride, strip, weights, w, sums, at);
       if (tail > 0) {
-        addTail(memory, from, stride, strip, weights, w, sums, at + 4 * layout.covered);
+        addTail(memory, from, stride, strip, weights, w, sums, at + 4 * layout.covered, rows);
       }
     }
   }
@@ -130,6 +141,7 @@ final class ValueSums {
     }
   }
 
+  /** Elements that no block covers; their sums are {@link #tail} floats a row. */
   private void addTail(
       MemorySegment memory,
       long from,
@@ -138,24 +150,33 @@ final class ValueSums {
       float[] weights,
       int w,
       float[] sums,
-      int at) {
-    int bytes = format.elementBytes();
-    int d = 0;
-    while (d < tail) {
-      long element = from + (long) (layout.covered + d) * bytes;
-      int width = d + 2 * LANES <= tail ? 2 * LANES : d + LANES <= tail ? LANES : 1;
-      boolean added =
-          width == 2 * LANES
-              ? sums2(format, memory, element, stride, keys, weights, w, sums, at + d, tail)
-              : width == LANES
-                  && sums1(format, memory, element, stride, keys, weights, w, sums, at + d, tail);
-      if (!added) {
-        for (int i = 0; i < width; i++) {
-          long one = element + (long) i * bytes;
-          addElement(memory, one, stride, keys, weights, w, 1, sums, at + d + i, tail);
-        }
+      int at,
+      float[] rows) {
+    int first = layout.covered;
+    RowFloats.read(format, memory, from, stride, keys, first, dim, rows, tail);
+    for (int k = 0; tail > dim - first && k < keys; k++) {
+      Arrays.fill(rows, k * tail + dim - first, (k + 1) * tail, 0);
+    }
+    for (int d = 0; d < tail; d += 2 * LANES) {
+      if (!sums(rows, d, tail, keys, weights, w, sums, at + d)) {
+        addExactly(memory, from, stride, keys, weights, w, d, sums, at + d);
       }
-      d += width;
+    }
+  }
+
+  private void addExactly(
+      MemorySegment memory,
+      long from,
+      long stride,
+      int keys,
+      float[] weights,
+      int w,
+      int d,
+      float[] sums,
+      int at) {
+    for (int i = 0; i < Math.min(2 * LANES, dim - layout.covered - d); i++) {
+      long element = from + (long) (layout.covered + d + i) * format.elementBytes();
+      addElement(memory, element, stride, keys, weights, w, 1, sums, at + i, tail);
     }
   }
 
@@ -172,7 +193,7 @@ final class ValueSums {
       int at,
       int rowStride) {
     for (int k = 0; k < keys; k++) {
-      float x = unit * PageVectors.element(format, memory, from + k * stride);
+      float x = unit * RowFloats.element(format, memory, from + k * stride);
       for (int r = 0; r < 4; r++) {
         float weight = weights[w + 4 * k + r];
         if (weight != 0) {
@@ -182,44 +203,26 @@ final class ValueSums {
     }
   }
 
-  private static boolean sums2(
-      PageFormat format,
-      MemorySegment memory,
-      long from,
-      long stride,
-      int keys,
-      float[] weights,
-      int w,
-      float[] sums,
-      int at,
-      int rowStride) {
+  /**
+   * Two vectors of elements at a time, so that the method is too large for C2 to inline: added to
+   * the graph of its caller, some of its vectors would end up in objects.
+   */
+  private static boolean sums(
+      float[] rows, int d, int width, int keys, float[] weights, int w, float[] sums, int at) {
     FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
     FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + LANES);
-    FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + rowStride);
-    FloatVector c11 = FloatVector.fromArray(FLOAT, sums, at + rowStride + LANES);
-    FloatVector c20 = FloatVector.fromArray(FLOAT, sums, at + 2 * rowStride);
-    FloatVector c21 = FloatVector.fromArray(FLOAT, sums, at + 2 * rowStride + LANES);
-    FloatVector c30 = FloatVector.fromArray(FLOAT, sums, at + 3 * rowStride);
-    FloatVector c31 = FloatVector.fromArray(FLOAT, sums, at + 3 * rowStride + LANES);
+    FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + width);
+    FloatVector c11 = FloatVector.fromArray(FLOAT, sums, at + width + LANES);
+    FloatVector c20 = FloatVector.fromArray(FLOAT, sums, at + 2 * width);
+    FloatVector c21 = FloatVector.fromArray(FLOAT, sums, at + 2 * width + LANES);
+    FloatVector c30 = FloatVector.fromArray(FLOAT, sums, at + 3 * width);
+    FloatVector c31 = FloatVector.fromArray(FLOAT, sums, at + 3 * width + LANES);
     FloatVector zero = FloatVector.zero(FLOAT);
     FloatVector seen = zero;
-    int step = LANES * format.elementBytes();
     for (int k = 0; k < keys; k++) {
-      long one = from + k * stride;
-      FloatVector x0 =
-          format == F32
-              ? PageVectors.f32(memory, one)
-              : format == F16
-                  ? PageVectors.f16(memory, one)
-                  : format == BF16 ? PageVectors.bf16(memory, one) : PageVectors.q8(memory, one);
-      FloatVector x1 =
-          format == F32
-              ? PageVectors.f32(memory, one + step)
-              : format == F16
-                  ? PageVectors.f16(memory, one + step)
-                  : format == BF16
-                      ? PageVectors.bf16(memory, one + step)
-                      : PageVectors.q8(memory, one + step);
+      FloatVector x0 = FloatVector.fromArray(FLOAT, rows, d + k * width);
+      FloatVector x1 = FloatVector.fromArray(FLOAT, rows, d + k * width + LANES);
+      // Infinities and NaN times 0 are NaN, and stay so.
       seen = x1.fma(zero, x0.fma(zero, seen));
       FloatVector y = FloatVector.broadcast(FLOAT, weights[w + 4 * k]);
       c00 = x0.fma(y, c00);
@@ -239,53 +242,12 @@ final class ValueSums {
     }
     c00.intoArray(sums, at);
     c01.intoArray(sums, at + LANES);
-    c10.intoArray(sums, at + rowStride);
-    c11.intoArray(sums, at + rowStride + LANES);
-    c20.intoArray(sums, at + 2 * rowStride);
-    c21.intoArray(sums, at + 2 * rowStride + LANES);
-    c30.intoArray(sums, at + 3 * rowStride);
-    c31.intoArray(sums, at + 3 * rowStride + LANES);
-    return true;
-  }
-
-  private static boolean sums1(
-      PageFormat format,
-      MemorySegment memory,
-      long from,
-      long stride,
-      int keys,
-      float[] weights,
-      int w,
-      float[] sums,
-      int at,
-      int rowStride) {
-    FloatVector c0 = FloatVector.fromArray(FLOAT, sums, at);
-    FloatVector c1 = FloatVector.fromArray(FLOAT, sums, at + rowStride);
-    FloatVector c2 = FloatVector.fromArray(FLOAT, sums, at + 2 * rowStride);
-    FloatVector c3 = FloatVector.fromArray(FLOAT, sums, at + 3 * rowStride);
-    FloatVector zero = FloatVector.zero(FLOAT);
-    FloatVector seen = zero;
-    for (int k = 0; k < keys; k++) {
-      long one = from + k * stride;
-      FloatVector x =
-          format == F32
-              ? PageVectors.f32(memory, one)
-              : format == F16
-                  ? PageVectors.f16(memory, one)
-                  : format == BF16 ? PageVectors.bf16(memory, one) : PageVectors.q8(memory, one);
-      seen = x.fma(zero, seen);
-      c0 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k]), c0);
-      c1 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k + 1]), c1);
-      c2 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k + 2]), c2);
-      c3 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k + 3]), c3);
-    }
-    if (!seen.compare(EQ, 0f).allTrue()) {
-      return false;
-    }
-    c0.intoArray(sums, at);
-    c1.intoArray(sums, at + rowStride);
-    c2.intoArray(sums, at + 2 * rowStride);
-    c3.intoArray(sums, at + 3 * rowStride);
+    c10.intoArray(sums, at + width);
+    c11.intoArray(sums, at + width + LANES);
+    c20.intoArray(sums, at + 2 * width);
+    c21.intoArray(sums, at + 2 * width + LANES);
+    c30.intoArray(sums, at + 3 * width);
+    c31.intoArray(sums, at + 3 * width + LANES);
     return true;
   }
 

@@ -5,8 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.attention4j.engine.tensor.BFloat16;
 import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.kernels.cpu.attention.PageFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -66,23 +69,37 @@ class VectorMathTest {
 
   @Test
   void everyHalfAndBfloat16IsReadExactly() {
-    int lanes = Species.LANES;
-    float[] half = new float[lanes];
-    float[] brain = new float[lanes];
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment memory = arena.allocate(0x10000L * Short.BYTES);
       for (int bits = 0; bits < 0x10000; bits++) {
         memory.setAtIndex(Tensor.SHORT, bits, (short) bits);
       }
-      for (int bits = 0; bits < 0x10000; bits += lanes) {
-        PageVectors.f16(memory, bits * 2L).intoArray(half, 0);
-        PageVectors.bf16(memory, bits * 2L).intoArray(brain, 0);
-        for (int lane = 0; lane < lanes; lane++) {
-          short word = (short) (bits + lane);
-          // assertEquals of floats compares bits, but holds any NaN equal to any other.
-          assertEquals(Float.float16ToFloat(word), half[lane]);
-          assertEquals(BFloat16.toFloat(word), brain[lane]);
-        }
+      for (PageFormat format : List.of(PageFormat.F16, PageFormat.BF16)) {
+        // In blocks, and without.
+        requireExact(format, new RowBlocks(format, RowBlocks.BLOCK, true), memory);
+        requireExact(format, new RowBlocks(format, Species.LANES, true), memory);
+      }
+    }
+  }
+
+  /** A value of weight 1 is its own sum. */
+  private static void requireExact(PageFormat format, RowBlocks layout, MemorySegment memory) {
+    ValueSums values = new ValueSums(format, layout);
+    float[] weights = new float[4];
+    float[] sums = new float[values.sumFloats() + 1];
+    float[] rows = new float[values.rowFloats()];
+    float[] read = new float[layout.dim];
+    for (int slot = 0; slot < 0x10000 / layout.dim; slot++) {
+      Arrays.fill(sums, 0);
+      Arrays.fill(weights, values.weightFactor());
+      values.add(memory, 0, 0x10000 / layout.dim, slot, 1, weights, 0, sums, 0, rows);
+      values.unpack(sums, 0, slot % 4, read, 0);
+      for (int d = 0; d < layout.dim; d++) {
+        short word = (short) (slot * layout.dim + d);
+        float exact =
+            format == PageFormat.F16 ? Float.float16ToFloat(word) : BFloat16.toFloat(word);
+        // assertEquals of floats compares bits, but holds any NaN equal to any other.
+        assertEquals(0f + exact, read[d], format + " " + word);
       }
     }
   }

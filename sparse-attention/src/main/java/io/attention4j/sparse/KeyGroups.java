@@ -4,7 +4,7 @@ import io.attention4j.engine.attention.GatheredKeys;
 import java.util.Arrays;
 
 /** Gathered groups while they are being listed: rows of a head and the keys they read. */
-final class HyperGroups {
+final class KeyGroups {
   private int groups;
   private int rowCount;
   private int keyCount;
@@ -15,6 +15,13 @@ final class HyperGroups {
   private int[] rows = new int[64];
   private int[] keys = new int[64];
   private float[] biases = new float[64];
+
+  /** Forgets all groups. */
+  void reset() {
+    groups = 0;
+    rowCount = 0;
+    keyCount = 0;
+  }
 
   /** Adds a row of the sequence to the group at hand. */
   void row(int row) {
@@ -47,6 +54,24 @@ final class HyperGroups {
     groups++;
     rowIndptr[groups] = rowCount;
     keyIndptr[groups] = keyCount;
+  }
+
+  /** Ends the group at hand, which is that of some neighbouring query heads. */
+  void endShared(int ofSequence, int firstHead, int heads) {
+    int rowsFrom = rowIndptr[groups];
+    int rowsTo = rowCount;
+    int keysFrom = keyIndptr[groups];
+    int keysTo = keyCount;
+    end(ofSequence, firstHead);
+    for (int h = firstHead + 1; h < firstHead + heads; h++) {
+      for (int i = rowsFrom; i < rowsTo; i++) {
+        row(rows[i]);
+      }
+      for (int i = keysFrom; i < keysTo; i++) {
+        key(keys[i], biases[i]);
+      }
+      end(ofSequence, h);
+    }
   }
 
   boolean isEmpty() {

@@ -1,0 +1,208 @@
+package io.attention4j.benchmarks.mqar;
+
+import io.attention4j.engine.recurrent.DeltaNet;
+import io.attention4j.engine.recurrent.GatedDeltaNet;
+import io.attention4j.engine.recurrent.LinearAttention;
+import io.attention4j.engine.recurrent.RetNet;
+import io.attention4j.engine.recurrent.Rows;
+import io.attention4j.engine.recurrent.layer.AarenLayer;
+import io.attention4j.engine.recurrent.layer.ApproximateLayer;
+import io.attention4j.engine.recurrent.layer.AttentionWeights;
+import io.attention4j.engine.recurrent.layer.BaseConvLayer;
+import io.attention4j.engine.recurrent.layer.FixedMapLayer;
+import io.attention4j.engine.recurrent.layer.LayerStack;
+import io.attention4j.engine.recurrent.layer.MemoryLayer;
+import io.attention4j.engine.recurrent.layer.MlpLayer;
+import io.attention4j.engine.recurrent.layer.NonApproximateLayer;
+import io.attention4j.engine.recurrent.layer.Projection;
+import io.attention4j.engine.recurrent.layer.SequenceLayer;
+import io.attention4j.engine.recurrent.layer.SigmoidLayer;
+import io.attention4j.engine.recurrent.layer.SoftmaxLayer;
+import io.attention4j.engine.recurrent.layer.SystemLayer;
+import io.attention4j.engine.recurrent.memory.Memora;
+import io.attention4j.engine.recurrent.memory.MemoryInputs;
+import io.attention4j.engine.recurrent.memory.MemoryNetwork;
+import io.attention4j.engine.recurrent.memory.Moneta;
+import io.attention4j.engine.recurrent.memory.OnlineMemory;
+import io.attention4j.engine.recurrent.memory.Titans;
+import io.attention4j.engine.recurrent.memory.Yaad;
+import java.util.Arrays;
+import java.util.List;
+
+/** The first and second layers from which {@link RecallModel}s are built. */
+final class RecallModels {
+  /** One bit of 12 wrong is a score of 1 - 2 / 12; e^-50 of the right one is nothing. */
+  private static final double SHARP = 300;
+
+  private final Codes codes;
+
+  RecallModels(Codes codes) {
+    this.codes = codes;
+  }
+
+  RecallModel model(SequenceLayer first, SequenceLayer second) {
+    return new RecallModel(codes, new LayerStack(List.of(first, second), false));
+  }
+
+  /** The shift by attention: the query is the position, the key the position after the token. */
+  private AttentionWeights shift() {
+    return new AttentionWeights(
+        1,
+        codes.read(codes.position(), codes.positionDim()),
+        codes.read(codes.nextPosition(), codes.positionDim()),
+        codes.read(codes.own(), codes.keyDim()),
+        codes.write(codes.previous(), codes.keyDim()),
+        SHARP);
+  }
+
+  SequenceLayer softmaxShift() {
+    return SoftmaxLayer.standard(shift());
+  }
+
+  SequenceLayer windowShift() {
+    return new SoftmaxLayer(shift(), SoftmaxLayer.Source.HIDDEN, 2);
+  }
+
+  /** The shift as a map of positions alone, of one fixed sequence of any tokens. */
+  SequenceLayer fixedShift(int tokens) {
+    return new FixedMapLayer(shift(), codes.embed(new int[tokens]));
+  }
+
+  /** The lookup: own code against those of the tokens before, for the value. */
+  AttentionWeights lookup(double scale) {
+    return new AttentionWeights(
+        1,
+        codes.read(codes.own(), codes.keyDim()),
+        codes.read(codes.previous(), codes.keyDim()),
+        codes.read(codes.value(), codes.bits()),
+        codes.write(codes.result(), codes.bits()),
+        scale);
+  }
+
+  SequenceLayer softmax() {
+    return SoftmaxLayer.standard(lookup(SHARP));
+  }
+
+  SequenceLayer window(int tokens) {
+    return new SoftmaxLayer(lookup(SHARP), SoftmaxLayer.Source.HIDDEN, tokens);
+  }
+
+  /** Embeddings do not hold what came before, so no key can match. */
+  SequenceLayer staticEmbeddings() {
+    return new SoftmaxLayer(lookup(SHARP), SoftmaxLayer.Source.EMBEDDINGS, Integer.MAX_VALUE);
+  }
+
+  /** Right below the score of the right key, far above all others. */
+  SequenceLayer sigmoid() {
+    return new SigmoidLayer(lookup(SHARP), -SHARP * (1 - 1.0 / codes.keyDim()));
+  }
+
+  /** z large, so that its square outweighs what grows less. */
+  SequenceLayer based() {
+    return new ApproximateLayer(lookup(30), ApproximateLayer.Denominator.COMMON, 1e-12);
+  }
+
+  SequenceLayer linear() {
+    return new SystemLayer(lookup(1), (_, _, q, k, v) -> LinearAttention.system(q, k, v, 1));
+  }
+
+  SequenceLayer retnet() {
+    return new SystemLayer(
+        lookup(1), (_, _, q, k, v) -> RetNet.system(q, k, v, RetNet.gamma(0), 1));
+  }
+
+  SequenceLayer deltanet() {
+    return new SystemLayer(
+        lookup(1), (_, _, q, k, v) -> DeltaNet.system(q, k, v, constant(1, k.tokens()), 1));
+  }
+
+  /** A little forgetting, as a trained gate would hardly avoid. */
+  SequenceLayer gatedDeltanet() {
+    return new SystemLayer(
+        lookup(1),
+        (_, _, q, k, v) ->
+            GatedDeltaNet.system(
+                q, k, v, constant(1, k.tokens()), constant(-0.001, k.tokens()), 1));
+  }
+
+  /** Gradient steps of a half, which alone would be DeltaNet. */
+  SequenceLayer titans(int chunk) {
+    return memory(new Titans(network(), chunk), 0.0, 0.5, 0.0);
+  }
+
+  SequenceLayer yaad() {
+    return memory(new Yaad(network(), 1, Yaad.Outlier.DIRECTION), 0.0, 0.5, 2.0);
+  }
+
+  SequenceLayer moneta() {
+    Moneta moneta = new Moneta(network(), 1, 3, 4, Moneta.MirrorMap.PRINTED, Moneta.ErrorSign.HARD);
+    return memory(moneta, 0.01, 0.5, null);
+  }
+
+  /** Rows that sum to one hold no sign of a single key, but differences between keys. */
+  SequenceLayer memora() {
+    return memory(new Memora(network(), 1), 1.0 / codes.keyDim(), 0.5, null);
+  }
+
+  private MemoryNetwork network() {
+    return MemoryNetwork.linear(codes.keyDim(), codes.bits());
+  }
+
+  /** Nothing is forgotten. */
+  private SequenceLayer memory(OnlineMemory memory, double initial, double step, Double gate) {
+    double[] weights = new double[network().parameters()];
+    Arrays.fill(weights, initial);
+    return new MemoryLayer(
+        lookup(1),
+        memory,
+        weights,
+        (_, _, q, k, v) ->
+            new MemoryInputs(
+                q,
+                k,
+                v,
+                constant(1, k.tokens()),
+                constant(step, k.tokens()),
+                gate == null ? null : constant(gate, k.tokens())));
+  }
+
+  private static Rows constant(double value, int tokens) {
+    double[] values = new double[tokens];
+    Arrays.fill(values, value);
+    return new Rows(values, 1);
+  }
+
+  /** The learned query sees no token; any will do. */
+  SequenceLayer aaren() {
+    return new AarenLayer(lookup(SHARP), codes.embed(new int[] {1}));
+  }
+
+  SequenceLayer nonApproximate() {
+    return new NonApproximateLayer(lookup(SHARP));
+  }
+
+  /** An MLP from the token's own code: nothing else is in its reach. */
+  SequenceLayer mlp() {
+    return new MlpLayer(
+        codes.read(codes.own(), codes.bits()),
+        codes.read(codes.previous(), codes.bits()),
+        codes.write(codes.result(), codes.bits()));
+  }
+
+  /**
+   * The shift by a convolution of two taps, whose channels are those that it writes: the code that
+   * the embedding would have there is the token's own, which the filter takes away.
+   */
+  SequenceLayer convShift() {
+    int width = codes.width();
+    double[] filter = new double[width * 2];
+    double[] open = new double[width];
+    for (int c = codes.previous(); c < codes.previous() + codes.keyDim(); c++) {
+      filter[2 * c] = 1;
+      filter[2 * c + 1] = -1;
+      open[c] = 1;
+    }
+    Projection gate = new Projection(new Rows(new double[width * width], width), open);
+    return new BaseConvLayer(new Rows(filter, 2), gate);
+  }
+}
