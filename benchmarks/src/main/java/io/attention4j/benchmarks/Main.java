@@ -10,8 +10,8 @@ import picocli.CommandLine;
 
 /**
  * {@code attention}, {@code decode}, {@code linear}, {@code sparse}, {@code quality} and {@code
- * mqar} print tables, {@code patterns} draws; every other first argument goes to JMH, which runs the
- * benchmarks of this module.
+ * mqar} print tables, {@code patterns} draws; every other first argument goes to JMH, which runs
+ * the benchmarks of this module.
  */
 public final class Main {
   private Main() {}
