@@ -26,6 +26,9 @@ final class OpenClLinearScan implements LinearScanKernel {
 
   @Override
   public Support supports(LinearScanSpec spec) {
+    if (spec.write() == LinearScanSpec.Write.LOW_RANK) {
+      return Support.no("the write LOW_RANK (RWKV-7) has no OpenCL kernel");
+    }
     if (spec.keyDim() > MOST_KEY_DIM) {
       return Support.no("keyDim " + spec.keyDim() + " is more than " + MOST_KEY_DIM);
     }

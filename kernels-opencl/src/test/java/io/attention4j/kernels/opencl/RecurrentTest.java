@@ -123,7 +123,7 @@ class RecurrentTest {
   }
 
   @Test
-  void wideKeysAreRefused() {
+  void wideKeysAndRankOneWritesAreRefused() {
     try (OpenClDevice device = new OpenClProvider().openDevice(ClSettings.read())) {
       LinearScanKernel kernel = device.kernel(LinearScanKernel.class).orElseThrow();
       Support.No no =
@@ -131,6 +131,9 @@ class RecurrentTest {
               Support.No.class,
               kernel.supports(new LinearScanSpec(1, 1, 512, 8, 1, Decay.NONE, Write.ADD)));
       assertTrue(no.reason().contains("keyDim 512"), no.reason());
+      assertInstanceOf(
+          Support.No.class,
+          kernel.supports(new LinearScanSpec(1, 1, 8, 8, 1, Decay.KEY, Write.LOW_RANK)));
     }
   }
 

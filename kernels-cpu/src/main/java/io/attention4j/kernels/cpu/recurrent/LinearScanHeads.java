@@ -35,17 +35,16 @@ public abstract class LinearScanHeads extends RowPieces implements LinearScanKer
       LinearScanSpec spec, LinearScanInputs in, int firstRow, int rows, Tensor state, Tensor out) {
     TensorChecks.requireLinearScan(spec, in, firstRow, rows, state, out);
     call.bind(spec, in, firstRow, rows, state, out);
-    sweep(spec.stateHeads(), (long) rows * spec.keyDim() * spec.valueDim());
+    // Few pieces: a thread goes through the tokens with all its heads.
+    sweep(spec.stateHeads(), (long) rows * spec.keyDim() * spec.valueDim(), 1);
     call.clear();
   }
 
   @Override
   protected final void range(long from, long to, int worker) {
-    for (int head = (int) from; head < to; head++) {
-      scan(call, head, worker);
-    }
+    scan(call, (int) from, (int) to, worker);
   }
 
-  /** Computes all tokens of one state head. */
-  protected abstract void scan(ScanCall call, int head, int worker);
+  /** Computes all tokens of the state heads [from, to). */
+  protected abstract void scan(ScanCall call, int from, int to, int worker);
 }

@@ -37,6 +37,13 @@ public final class ScanCall {
       return rowBytes;
     }
 
+    /** The first element of a head of consecutive tokens. */
+    public void gather(int token, int tokens, int head, float[] target) {
+      for (int t = 0; t < tokens; t++) {
+        target[t] = memory.get(Tensor.FLOAT, at(token + t, head));
+      }
+    }
+
     /** Copies a head of a token. */
     public void copy(int token, int head, float[] target, int from) {
       int count = (int) (headBytes / Float.BYTES);

@@ -22,6 +22,7 @@ public final class TokenFactors {
   private final float[] v;
   private final float[] recall;
   private final float[] write;
+  private final float[] recalled;
   private final float[] q;
   private float beta;
 
@@ -33,6 +34,7 @@ public final class TokenFactors {
     v = new float[spec.valueDim()];
     recall = new float[spec.keyDim()];
     write = new float[spec.keyDim()];
+    recalled = new float[spec.valueDim()];
     q = new float[Math.multiplyExact(spec.groupSize(), spec.keyDim())];
     Arrays.fill(decay, 1);
   }
@@ -113,6 +115,11 @@ public final class TokenFactors {
   /** Where what was recalled is written, [keyDim]; zeros but for LOW_RANK. */
   public float[] write() {
     return write;
+  }
+
+  /** Room for z, [valueDim]. */
+  public float[] recalled() {
+    return recalled;
   }
 
   /** Scaled queries of the group, [groupSize, keyDim]. */

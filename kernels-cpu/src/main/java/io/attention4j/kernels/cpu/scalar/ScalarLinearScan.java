@@ -29,7 +29,7 @@ final class ScalarLinearScan extends LinearScanHeads {
   }
 
   @Override
-  protected void scan(ScanCall call, int head, int worker) {
+  protected void scan(ScanCall call, int from, int to, int worker) {
     Scratch s = scratch[worker];
     if (s.token == null || !s.token.spec().equals(call.spec())) {
       s.token = new TokenFactors(call.spec());
@@ -37,6 +37,12 @@ final class ScalarLinearScan extends LinearScanHeads {
       s.recalled = new float[call.spec().valueDim()];
       s.out = new float[call.spec().valueDim()];
     }
+    for (int head = from; head < to; head++) {
+      scan(call, head, s);
+    }
+  }
+
+  private static void scan(ScanCall call, int head, Scratch s) {
     call.state().copy(0, head, s.state, 0);
     for (int t = 0; t < call.tokens(); t++) {
       s.token.load(call, t, head, ScalarLinearScan::exp);

@@ -63,6 +63,10 @@ final class ScanStep {
     value.intoMemorySegment(memory, at + (long) vector * LANES * Float.BYTES, LE);
   }
 
+  /**
+   * Four vectors of columns. What is recalled goes through {@code u} and {@code z} in memory: one
+   * method whose vectors flow over branches makes C2 box them.
+   */
   private static void block(
       ScanCall call,
       int t,
@@ -73,80 +77,147 @@ final class ScanStep {
       long stride,
       int column) {
     Write write = token.spec().write();
-    int rows = token.k().length;
-    float[] v = token.v();
-    FloatVector u0 = FloatVector.fromArray(FLOAT, v, column);
-    FloatVector u1 = FloatVector.fromArray(FLOAT, v, column + LANES);
-    FloatVector u2 = FloatVector.fromArray(FLOAT, v, column + 2 * LANES);
-    FloatVector u3 = FloatVector.fromArray(FLOAT, v, column + 3 * LANES);
-    FloatVector z0 = FloatVector.zero(FLOAT);
-    FloatVector z1 = z0;
-    FloatVector z2 = z0;
-    FloatVector z3 = z0;
     if (write != Write.ADD) {
-      float[] recall = token.recall();
-      for (int i = 0; i < rows; i++) {
-        FloatVector factor = FloatVector.broadcast(FLOAT, recall[i]);
-        long row = at + i * stride;
-        z0 = load(state, row, 0).fma(factor, z0);
-        z1 = load(state, row, 1).fma(factor, z1);
-        z2 = load(state, row, 2).fma(factor, z2);
-        z3 = load(state, row, 3).fma(factor, z3);
-      }
-      if (write == Write.DELTA) {
-        u0 = u0.sub(z0).mul(token.beta());
-        u1 = u1.sub(z1).mul(token.beta());
-        u2 = u2.sub(z2).mul(token.beta());
-        u3 = u3.sub(z3).mul(token.beta());
-      }
+      recall(token, state, at, stride, column);
     }
-    boolean two = write == Write.LOW_RANK;
-    float[] decay = token.decay();
-    float[] k = token.k();
-    float[] w = token.write();
-    float[] q = token.q();
-    FloatVector y0 = FloatVector.zero(FLOAT);
-    FloatVector y1 = y0;
-    FloatVector y2 = y0;
-    FloatVector y3 = y0;
-    for (int i = 0; i < rows; i++) {
-      long row = at + i * stride;
-      FloatVector d = FloatVector.broadcast(FLOAT, decay[i]);
-      FloatVector key = FloatVector.broadcast(FLOAT, k[i]);
-      FloatVector s0 = load(state, row, 0).fma(d, u0.mul(key));
-      FloatVector s1 = load(state, row, 1).fma(d, u1.mul(key));
-      FloatVector s2 = load(state, row, 2).fma(d, u2.mul(key));
-      FloatVector s3 = load(state, row, 3).fma(d, u3.mul(key));
-      if (two) {
-        FloatVector put = FloatVector.broadcast(FLOAT, w[i]);
-        s0 = z0.fma(put, s0);
-        s1 = z1.fma(put, s1);
-        s2 = z2.fma(put, s2);
-        s3 = z3.fma(put, s3);
+    if (write == Write.DELTA) {
+      float[] u = token.v();
+      float[] z = token.recalled();
+      for (int j = column; j < column + VECTORS * LANES; j++) {
+        u[j] = token.beta() * (u[j] - z[j]);
       }
-      store(s0, state, row, 0);
-      store(s1, state, row, 1);
-      store(s2, state, row, 2);
-      store(s3, state, row, 3);
-      FloatVector query = FloatVector.broadcast(FLOAT, q[i]);
-      y0 = s0.fma(query, y0);
-      y1 = s1.fma(query, y1);
-      y2 = s2.fma(query, y2);
-      y3 = s3.fma(query, y3);
     }
     int group = token.spec().groupSize();
     MemorySegment out = call.out().memory();
     long outAt = call.out().at(t, head * group) + (long) column * Float.BYTES;
-    store(y0, out, outAt, 0);
-    store(y1, out, outAt, 1);
-    store(y2, out, outAt, 2);
-    store(y3, out, outAt, 3);
+    if (write == Write.LOW_RANK) {
+      writeTwo(token, state, at, stride, column, out, outAt);
+    } else {
+      writeOne(token, state, at, stride, column, out, outAt);
+    }
     for (int g = 1; g < group; g++) {
       long to = call.out().at(t, head * group + g) + (long) column * Float.BYTES;
       for (int vector = 0; vector < VECTORS; vector++) {
         respond(token, g, state, at + (long) vector * LANES * Float.BYTES, stride, out, to, vector);
       }
     }
+  }
+
+  private static void recall(
+      TokenFactors token, MemorySegment state, long at, long stride, int column) {
+    float[] recall = token.recall();
+    FloatVector z0 = FloatVector.zero(FLOAT);
+    FloatVector z1 = FloatVector.zero(FLOAT);
+    FloatVector z2 = FloatVector.zero(FLOAT);
+    FloatVector z3 = FloatVector.zero(FLOAT);
+    for (int i = 0; i < recall.length; i++) {
+      FloatVector factor = FloatVector.broadcast(FLOAT, recall[i]);
+      long row = at + i * stride;
+      z0 = load(state, row, 0).fma(factor, z0);
+      z1 = load(state, row, 1).fma(factor, z1);
+      z2 = load(state, row, 2).fma(factor, z2);
+      z3 = load(state, row, 3).fma(factor, z3);
+    }
+    float[] z = token.recalled();
+    z0.intoArray(z, column);
+    z1.intoArray(z, column + LANES);
+    z2.intoArray(z, column + 2 * LANES);
+    z3.intoArray(z, column + 3 * LANES);
+  }
+
+  private static void writeOne(
+      TokenFactors token,
+      MemorySegment state,
+      long at,
+      long stride,
+      int column,
+      MemorySegment out,
+      long outAt) {
+    float[] u = token.v();
+    FloatVector u0 = FloatVector.fromArray(FLOAT, u, column);
+    FloatVector u1 = FloatVector.fromArray(FLOAT, u, column + LANES);
+    FloatVector u2 = FloatVector.fromArray(FLOAT, u, column + 2 * LANES);
+    FloatVector u3 = FloatVector.fromArray(FLOAT, u, column + 3 * LANES);
+    FloatVector y0 = FloatVector.zero(FLOAT);
+    FloatVector y1 = FloatVector.zero(FLOAT);
+    FloatVector y2 = FloatVector.zero(FLOAT);
+    FloatVector y3 = FloatVector.zero(FLOAT);
+    float[] decay = token.decay();
+    float[] k = token.k();
+    float[] q = token.q();
+    for (int i = 0; i < k.length; i++) {
+      long row = at + i * stride;
+      FloatVector d = FloatVector.broadcast(FLOAT, decay[i]);
+      FloatVector key = FloatVector.broadcast(FLOAT, k[i]);
+      FloatVector query = FloatVector.broadcast(FLOAT, q[i]);
+      FloatVector s0 = load(state, row, 0).fma(d, u0.mul(key));
+      FloatVector s1 = load(state, row, 1).fma(d, u1.mul(key));
+      FloatVector s2 = load(state, row, 2).fma(d, u2.mul(key));
+      FloatVector s3 = load(state, row, 3).fma(d, u3.mul(key));
+      store(s0, state, row, 0);
+      store(s1, state, row, 1);
+      store(s2, state, row, 2);
+      store(s3, state, row, 3);
+      y0 = s0.fma(query, y0);
+      y1 = s1.fma(query, y1);
+      y2 = s2.fma(query, y2);
+      y3 = s3.fma(query, y3);
+    }
+    store(y0, out, outAt, 0);
+    store(y1, out, outAt, 1);
+    store(y2, out, outAt, 2);
+    store(y3, out, outAt, 3);
+  }
+
+  private static void writeTwo(
+      TokenFactors token,
+      MemorySegment state,
+      long at,
+      long stride,
+      int column,
+      MemorySegment out,
+      long outAt) {
+    float[] u = token.v();
+    float[] z = token.recalled();
+    FloatVector u0 = FloatVector.fromArray(FLOAT, u, column);
+    FloatVector u1 = FloatVector.fromArray(FLOAT, u, column + LANES);
+    FloatVector u2 = FloatVector.fromArray(FLOAT, u, column + 2 * LANES);
+    FloatVector u3 = FloatVector.fromArray(FLOAT, u, column + 3 * LANES);
+    FloatVector z0 = FloatVector.fromArray(FLOAT, z, column);
+    FloatVector z1 = FloatVector.fromArray(FLOAT, z, column + LANES);
+    FloatVector z2 = FloatVector.fromArray(FLOAT, z, column + 2 * LANES);
+    FloatVector z3 = FloatVector.fromArray(FLOAT, z, column + 3 * LANES);
+    FloatVector y0 = FloatVector.zero(FLOAT);
+    FloatVector y1 = FloatVector.zero(FLOAT);
+    FloatVector y2 = FloatVector.zero(FLOAT);
+    FloatVector y3 = FloatVector.zero(FLOAT);
+    float[] decay = token.decay();
+    float[] k = token.k();
+    float[] w = token.write();
+    float[] q = token.q();
+    for (int i = 0; i < k.length; i++) {
+      long row = at + i * stride;
+      FloatVector d = FloatVector.broadcast(FLOAT, decay[i]);
+      FloatVector key = FloatVector.broadcast(FLOAT, k[i]);
+      FloatVector put = FloatVector.broadcast(FLOAT, w[i]);
+      FloatVector query = FloatVector.broadcast(FLOAT, q[i]);
+      FloatVector s0 = z0.fma(put, load(state, row, 0).fma(d, u0.mul(key)));
+      FloatVector s1 = z1.fma(put, load(state, row, 1).fma(d, u1.mul(key)));
+      FloatVector s2 = z2.fma(put, load(state, row, 2).fma(d, u2.mul(key)));
+      FloatVector s3 = z3.fma(put, load(state, row, 3).fma(d, u3.mul(key)));
+      store(s0, state, row, 0);
+      store(s1, state, row, 1);
+      store(s2, state, row, 2);
+      store(s3, state, row, 3);
+      y0 = s0.fma(query, y0);
+      y1 = s1.fma(query, y1);
+      y2 = s2.fma(query, y2);
+      y3 = s3.fma(query, y3);
+    }
+    store(y0, out, outAt, 0);
+    store(y1, out, outAt, 1);
+    store(y2, out, outAt, 2);
+    store(y3, out, outAt, 3);
   }
 
   /** The further query heads of a group, from the state as it now is. */
