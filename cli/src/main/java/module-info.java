@@ -3,6 +3,7 @@ module io.attention4j.cli {
   requires com.fasterxml.jackson.databind;
   requires io.attention4j.chat;
   requires io.attention4j.demo;
+  requires io.attention4j.kvcache;
   requires io.attention4j.llm;
   requires info.picocli;
   requires me.tongfei.progressbar;

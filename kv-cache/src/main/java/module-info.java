@@ -3,6 +3,7 @@ module io.attention4j.kvcache {
   requires transitive io.attention4j.engine;
 
   exports io.attention4j.kvcache;
+  exports io.attention4j.kvcache.policy;
 
   provides io.attention4j.engine.operator.KvCacheProvider with
       io.attention4j.kvcache.KvCaches;

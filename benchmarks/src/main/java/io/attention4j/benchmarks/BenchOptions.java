@@ -58,6 +58,11 @@ final class BenchOptions {
     return kernels;
   }
 
+  /** Where reports go, or null. */
+  Path folder() {
+    return folder;
+  }
+
   KernelSelector openKernels() {
     return KernelSelector.open(kernels, new DeviceOptions(threads));
   }

@@ -9,8 +9,9 @@ import java.util.Arrays;
 import picocli.CommandLine;
 
 /**
- * {@code attention}, {@code decode} and {@code sparse} print tables of ratios, {@code mqar} one of
- * recall; every other first argument goes to JMH, which runs the benchmarks of this module.
+ * {@code attention}, {@code decode}, {@code linear}, {@code sparse}, {@code quality} and {@code
+ * mqar} print tables, {@code patterns} draws; every other first argument goes to JMH, which runs
+ * the benchmarks of this module.
  */
 public final class Main {
   private Main() {}
@@ -25,8 +26,12 @@ public final class Main {
         switch (args.length == 0 ? "" : args[0]) {
           case "attention" -> new AttentionCommand();
           case "decode" -> new DecodeCommand();
+          case "kv-quality" -> new KvQualityCommand();
+          case "linear" -> new LinearCommand();
           case "mqar" -> new MqarCommand();
           case "sparse" -> new SparseCommand();
+          case "quality" -> new QualityCommand();
+          case "patterns" -> new PatternsCommand();
           default -> null;
         };
     if (command == null) {

@@ -64,16 +64,15 @@ final class DoctorCommand implements Callable<Integer> {
     for (KernelProvider provider : KernelSelector.providers()) {
       String verdict =
           switch (provider.availability()) {
-            case Availability.Available yes ->
-                (provider.rank() < 0 ? "available by name only: " : "available: ")
-                    + yes.description();
+            case Availability.Available yes -> available(provider) + yes.description();
             case Availability.Unavailable no -> "unavailable: " + no.reason();
           };
       line(out, "  " + provider.id(), verdict);
     }
     line(out, "Attention", String.join(", ", new Operators().names()));
     line(out, "KV caches", String.join(", ", cacheNames()));
-    try (KernelSelector kernels = KernelSelector.open(null, new DeviceOptions(threads))) {
+    String chosen = KernelSelector.attempts(null).getFirst();
+    try (KernelSelector kernels = KernelSelector.open(chosen, new DeviceOptions(threads))) {
       Device device = kernels.device();
       line(out, "Chosen", device.providerId() + ": " + device.description());
       if (probeSeconds > 0) {
@@ -82,6 +81,15 @@ final class DoctorCommand implements Callable<Integer> {
     }
     out.flush();
     return 0;
+  }
+
+  private static String available(KernelProvider provider) {
+    if (provider.rank() < 0) {
+      return "available by name only: ";
+    }
+    return provider.automatic() instanceof Availability.Unavailable no
+        ? "available by name only (" + no.reason() + "): "
+        : "available: ";
   }
 
   private void probe(PrintWriter out, Device device) {

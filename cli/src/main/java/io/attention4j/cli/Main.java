@@ -73,6 +73,7 @@ public final class Main implements Runnable {
     commands.put("tokenize", TokenizeCommand::new);
     commands.put("quantize", QuantizeCommand::new);
     commands.put("convert", ConvertCommand::new);
+    commands.put("razor-heads", RazorHeadsCommand::new);
     commands.put("doctor", DoctorCommand::new);
     commands.put("conformance", ConformanceCommand::new);
     return commands;

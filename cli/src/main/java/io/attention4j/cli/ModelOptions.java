@@ -1,11 +1,14 @@
 package io.attention4j.cli;
 
 import io.attention4j.demo.DemoModel;
+import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.llm.LanguageModel;
 import io.attention4j.llm.LoadOptions;
 import io.attention4j.llm.MemoryEstimate;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.function.Function;
 import picocli.CommandLine.Option;
 
 /** Which model, and how to load it: options that several commands share. */
@@ -61,8 +64,9 @@ final class ModelOptions {
       paramLabel = "SPEC",
       defaultValue = "paged+f16",
       description = {
-        "KV cache: a layout and a codec joined by +, each NAME or NAME:key=value, for example"
-            + " paged:page=64+q8 or contiguous+f32. Names: see doctor. Default: ${DEFAULT-VALUE}."
+        "KV cache: policy, codec, tier and layout joined by +, each optional and NAME or"
+            + " NAME:key=value;key=value, for example q8 or sink-window:tokens=1024+f16. Names: see"
+            + " doctor. Default: ${DEFAULT-VALUE}."
       })
   private String kvCache;
 
@@ -97,6 +101,15 @@ final class ModelOptions {
     Path path = path();
     try (Progress _ = Progress.of("loading " + path.getFileName())) {
       return LanguageModel.load(path, options);
+    }
+  }
+
+  /** Loads the model with KV caches of the command's own. */
+  LanguageModel load(int context, Function<KvCacheContext, KvCache.Factory> caches)
+      throws IOException {
+    Path path = path();
+    try (Progress _ = Progress.of("loading " + path.getFileName())) {
+      return LanguageModel.load(path, options(context), caches);
     }
   }
 

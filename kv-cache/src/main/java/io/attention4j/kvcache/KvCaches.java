@@ -2,21 +2,24 @@ package io.attention4j.kvcache;
 
 import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.KvCacheProvider;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.KvWriteKernel;
+import io.attention4j.kvcache.policy.KvPolicy;
+import io.attention4j.kvcache.policy.Policies;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The caches of this module by option: a layout, {@code contiguous} or {@code paged[:page=TOKENS]},
- * and a codec, {@code f32}, {@code f16}, {@code bf16} or {@code q8}, joined by "+" in any order,
- * each optional. The default is {@code paged:page=64+f16}.
+ * The caches of this module by option: {@code policy+codec+tier}, and a layout, each optional and
+ * in any order; {@code docs/kv-cache.md} has the grammar. The default is {@code
+ * full+f16+memory+paged:page=64}.
  */
 public final class KvCaches implements KvCacheProvider {
   /** Tokens of a page where the option does not say. */
@@ -24,51 +27,63 @@ public final class KvCaches implements KvCacheProvider {
 
   private static final String CONTIGUOUS = "contiguous";
   private static final String PAGED = "paged";
-  private static final Map<String, KvFormat> CODECS =
-      Map.of("f32", KvFormat.F32, "f16", KvFormat.F16, "bf16", KvFormat.BF16, "q8", KvFormat.Q8);
 
   /** For ServiceLoader. */
   public KvCaches() {}
 
   @Override
   public Set<String> names() {
-    Set<String> names = new TreeSet<>(CODECS.keySet());
-    names.add(CONTIGUOUS);
-    names.add(PAGED);
-    return names;
+    return CacheOption.names();
   }
 
   @Override
-  public KvCache.Factory create(String option, KernelSelector kernels) {
-    KvFormat codec = null;
-    OptionSpec layout = null;
-    for (String part : option.split("\\+", -1)) {
-      OptionSpec spec = OptionSpec.parse(part);
-      if (CODECS.containsKey(spec.name())) {
-        if (codec != null) {
-          throw new IllegalArgumentException("KV cache '" + option + "' names two codecs");
-        }
-        codec = CODECS.get(spec.allow().name());
-      } else if (spec.name().equals(CONTIGUOUS) || spec.name().equals(PAGED)) {
-        if (layout != null) {
-          throw new IllegalArgumentException("KV cache '" + option + "' names two layouts");
-        }
-        layout = spec;
-      } else {
-        throw new IllegalArgumentException(
-            "unknown KV cache '" + spec.name() + "'; known are " + names() + ", joined by +");
-      }
+  public KvCache.Factory create(String text, KvCacheContext context) {
+    return create(CacheOption.parse(text), null, context);
+  }
+
+  /**
+   * Caches with a policy of the caller's own.
+   *
+   * @param text codec, tier and layout as in {@link #create(String, KvCacheContext)}
+   * @throws IllegalArgumentException if the option names a policy too
+   */
+  public KvCache.Factory create(String text, KvPolicy policy, KvCacheContext context) {
+    CacheOption option = CacheOption.parse(text);
+    if (option.parts().containsKey(CacheOption.Kind.POLICY)) {
+      throw new IllegalArgumentException(
+          "KV cache '" + text + "' names a policy beside '" + policy.id() + "'; leave it out");
     }
-    KvFormat format = codec == null ? KvFormat.F16 : codec;
-    if (layout != null && layout.name().equals(CONTIGUOUS)) {
+    return create(option, policy, context);
+  }
+
+  private static KvCache.Factory create(CacheOption option, KvPolicy own, KvCacheContext context) {
+    KvFormat format =
+        CacheOption.CODECS.get(option.part(CacheOption.Kind.CODEC, "f16").allow().name());
+    option.part(CacheOption.Kind.TIER, "memory").allow();
+    OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
+    OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
+    boolean full = own == null && policy.name().equals(Policies.FULL);
+    boolean operator = own == null && Policies.OPERATORS.contains(policy.name());
+    if (layout.name().equals(CONTIGUOUS)) {
       layout.allow();
-      return new Contiguous(kernels, format);
+      if (!full) {
+        throw new IllegalArgumentException(
+            "KV policy '"
+                + (own == null ? policy.name() : own.id())
+                + "' works on pages, which a contiguous cache has not; use paged");
+      }
+      return new Contiguous(context.kernels(), format);
     }
-    int page =
-        layout == null
-            ? DEFAULT_PAGE_TOKENS
-            : layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
-    return new Paged(kernels, format, page);
+    int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
+    if (full) {
+      policy.allow();
+      return new Paged(context.kernels(), format, page, null);
+    }
+    if (operator) {
+      return new Paged(context.kernels(), format, page, policy.toString());
+    }
+    return new Ragged(
+        context.kernels(), format, page, own == null ? Policies.create(policy, context) : own);
   }
 
   private record Contiguous(KernelSelector kernels, KvFormat format) implements KvCache.Factory {
@@ -99,13 +114,14 @@ public final class KvCaches implements KvCacheProvider {
     }
   }
 
-  private static final class Paged implements KvCache.Factory {
-    private final KernelSelector kernels;
-    private final KvFormat format;
-    private final int pageTokens;
+  /** Pages of one layout, pooled by size over all layers and sessions. */
+  private abstract static class Pages implements KvCache.Factory {
+    final KernelSelector kernels;
+    final KvFormat format;
+    final int pageTokens;
     private final Map<Long, PagePool> pools = new ConcurrentHashMap<>();
 
-    Paged(KernelSelector kernels, KvFormat format, int pageTokens) {
+    Pages(KernelSelector kernels, KvFormat format, int pageTokens) {
       this.kernels = kernels;
       this.format = format;
       this.pageTokens = pageTokens;
@@ -121,23 +137,81 @@ public final class KvCaches implements KvCacheProvider {
       return format;
     }
 
-    @Override
-    public KvCache create(LayerShape shape) {
-      KvWriteKernel writer = kernels.select(KvWriteKernel.class, format);
-      Device device = kernels.device();
-      PageLayout layout = layout(shape);
-      PagePool pool = pools.computeIfAbsent(layout.bytes(), bytes -> new PagePool(device, bytes));
-      return new PagedKvCache(device, writer, pool, layout, shape.kvHeads(), shape.maxPositions());
+    PageLayout layout(LayerShape shape) {
+      return new PageLayout(pageTokens, format, shape.headDim(), format, shape.valueDim());
     }
 
-    private PageLayout layout(LayerShape shape) {
-      return new PageLayout(pageTokens, format, shape.headDim(), format, shape.valueDim());
+    PagePool pool(PageLayout layout) {
+      Device device = kernels.device();
+      return pools.computeIfAbsent(layout.bytes(), bytes -> new PagePool(device, bytes));
+    }
+
+    KvWriteKernel writer() {
+      return kernels.select(KvWriteKernel.class, format);
+    }
+  }
+
+  private static final class Paged extends Pages {
+    private final String attention;
+
+    /** With the operator that reads them, or null for any. */
+    Paged(KernelSelector kernels, KvFormat format, int pageTokens, String attention) {
+      super(kernels, format, pageTokens);
+      this.attention = attention;
+    }
+
+    @Override
+    public Optional<String> attention() {
+      return Optional.ofNullable(attention);
+    }
+
+    @Override
+    public KvCache create(LayerShape shape) {
+      PageLayout layout = layout(shape);
+      return new PagedKvCache(
+          kernels.device(), writer(), pool(layout), layout, shape.kvHeads(), shape.maxPositions());
     }
 
     @Override
     public long bytes(LayerShape shape, long tokens) {
       long pages = (tokens + pageTokens - 1) / pageTokens;
       return pages * shape.kvHeads() * layout(shape).bytes();
+    }
+  }
+
+  private static final class Ragged extends Pages {
+    private final KvPolicy policy;
+
+    Ragged(KernelSelector kernels, KvFormat format, int pageTokens, KvPolicy policy) {
+      super(kernels, format, pageTokens);
+      this.policy = policy;
+    }
+
+    @Override
+    public KvCache.Observes observes() {
+      return policy.observes();
+    }
+
+    @Override
+    public KvCache create(LayerShape shape) {
+      PageLayout layout = layout(shape);
+      return new RaggedKvCache(
+          new RaggedKvCache.Room(
+              kernels.device(),
+              writer(),
+              pool(layout),
+              layout,
+              pool(layout.withCapacity(1)),
+              shape,
+              policy));
+    }
+
+    /** What the policy promises after a prompt, partly filled pages not counted. */
+    @Override
+    public long bytes(LayerShape shape, long tokens) {
+      long slots = policy.entries(shape, tokens);
+      PageLayout layout = layout(shape);
+      return Math.ceilDiv(slots * layout.bytes(), pageTokens);
     }
   }
 }

@@ -42,14 +42,20 @@ final class KvSnapshot {
     header.putInt(code(layout.keyFormat())).putInt(code(layout.valueFormat()));
     writeFully(channel, header.flip());
     for (KvPage[] head : pages) {
-      for (Part part : Part.values()) {
-        for (int region = 0;
-            region < part.regions(layout.keyFormat(), layout.valueFormat());
-            region++) {
-          for (int i = 0; i < pageCount; i++) {
-            try (Arena arena = Arena.ofConfined()) {
-              writeFully(channel, part.bytes(device, arena, head[i], region).asByteBuffer());
-            }
+      writeSlots(channel, device, head, pageCount);
+    }
+  }
+
+  /** Writes the filled slots of the pages of one head. */
+  static void writeSlots(WritableByteChannel channel, Device device, KvPage[] head, int pageCount)
+      throws IOException {
+    for (Part part : Part.values()) {
+      for (int region = 0;
+          pageCount > 0 && region < part.regions(head[0].keyFormat(), head[0].valueFormat());
+          region++) {
+        for (int i = 0; i < pageCount; i++) {
+          try (Arena arena = Arena.ofConfined()) {
+            writeFully(channel, part.bytes(device, arena, head[i], region).asByteBuffer());
           }
         }
       }
@@ -85,14 +91,20 @@ final class KvSnapshot {
   static void readSlots(ReadableByteChannel channel, Device device, KvPage[][] pages, int pageCount)
       throws IOException {
     for (KvPage[] head : pages) {
-      for (Part part : Part.values()) {
-        for (int region = 0;
-            pageCount > 0 && region < part.regions(head[0].keyFormat(), head[0].valueFormat());
-            region++) {
-          for (int i = 0; i < pageCount; i++) {
-            try (Arena arena = Arena.ofConfined()) {
-              part.read(channel, device, arena, head[i], region);
-            }
+      readSlots(channel, device, head, pageCount);
+    }
+  }
+
+  /** Reads the filled slots of the pages of one head, whose lengths must be set. */
+  static void readSlots(ReadableByteChannel channel, Device device, KvPage[] head, int pageCount)
+      throws IOException {
+    for (Part part : Part.values()) {
+      for (int region = 0;
+          pageCount > 0 && region < part.regions(head[0].keyFormat(), head[0].valueFormat());
+          region++) {
+        for (int i = 0; i < pageCount; i++) {
+          try (Arena arena = Arena.ofConfined()) {
+            part.read(channel, device, arena, head[i], region);
           }
         }
       }
@@ -142,7 +154,7 @@ final class KvSnapshot {
     }
   }
 
-  private static void require(String what, int found, int expected) throws IOException {
+  static void require(String what, int found, int expected) throws IOException {
     if (found != expected) {
       throw new IOException(
           "the snapshot has "
@@ -155,10 +167,11 @@ final class KvSnapshot {
     }
   }
 
-  private static int code(KvFormat format) {
+  static int code(KvFormat format) {
     return switch (format) {
       case KvFormat.Plain plain -> plain.dtype().ggmlId();
       case KvFormat.Q8 q8 -> 100;
+      case KvFormat.Q4 q4 -> 101;
     };
   }
 

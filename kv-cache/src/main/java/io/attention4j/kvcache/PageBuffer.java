@@ -9,11 +9,13 @@ import io.attention4j.engine.tensor.Tensor;
  */
 final class PageBuffer {
   final Tensor memory;
+  final PagePool.Slab slab;
 
   /** Caches that hold this buffer; guarded by the pool. */
   int references;
 
-  PageBuffer(Tensor memory) {
+  PageBuffer(Tensor memory, PagePool.Slab slab) {
     this.memory = memory;
+    this.slab = slab;
   }
 }

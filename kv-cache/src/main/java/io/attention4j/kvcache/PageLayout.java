@@ -53,6 +53,16 @@ record PageLayout(
 
   /** Copies the first slots of a page to the start of another with the same formats and dims. */
   static void copySlots(Device device, KvPage from, KvPage to, int slots) {
+    copySlots(device, from, 0, to, 0, slots);
+  }
+
+  /** Copies one slot of a page to one of another page, or of the same. */
+  static void copySlot(Device device, KvPage from, int fromSlot, KvPage to, int toSlot) {
+    copySlots(device, from, fromSlot, to, toSlot, 1);
+  }
+
+  private static void copySlots(
+      Device device, KvPage from, int fromSlot, KvPage to, int toSlot, int slots) {
     copySlots(
         device,
         from.keyFormat(),
@@ -61,9 +71,11 @@ record PageLayout(
         from.keys(),
         from.keyOffset(),
         from.capacity(),
+        fromSlot,
         to.keys(),
         to.keyOffset(),
-        to.capacity());
+        to.capacity(),
+        toSlot);
     copySlots(
         device,
         from.valueFormat(),
@@ -72,9 +84,11 @@ record PageLayout(
         from.values(),
         from.valueOffset(),
         from.capacity(),
+        fromSlot,
         to.values(),
         to.valueOffset(),
-        to.capacity());
+        to.capacity(),
+        toSlot);
   }
 
   private static void copySlots(
@@ -85,15 +99,18 @@ record PageLayout(
       Storage from,
       long fromOffset,
       int fromCapacity,
+      int fromSlot,
       Storage to,
       long toOffset,
-      int toCapacity) {
+      int toCapacity,
+      int toSlot) {
     var fromRegions = format.regions(fromCapacity, dim);
     var toRegions = format.regions(toCapacity, dim);
     for (int i = 0; i < fromRegions.size(); i++) {
-      long bytes = (long) slots * fromRegions.get(i).slotBytes();
-      long source = fromOffset + fromRegions.get(i).offset();
-      long target = toOffset + toRegions.get(i).offset();
+      long slotBytes = fromRegions.get(i).slotBytes();
+      long bytes = slots * slotBytes;
+      long source = fromOffset + fromRegions.get(i).offset() + fromSlot * slotBytes;
+      long target = toOffset + toRegions.get(i).offset() + toSlot * slotBytes;
       if (from instanceof Storage.Host a && to instanceof Storage.Host b) {
         MemorySegment.copy(a.segment(), source, b.segment(), target, bytes);
       } else {

@@ -7,18 +7,35 @@ import java.util.ArrayDeque;
 
 /**
  * Pages of one size with reference counts. Memory comes in slabs; a page that nobody holds is
- * reused, and the slabs are freed together when the last page comes home, so that a closed session
- * gives its memory back. Thread-safe.
+ * reused, and a slab is freed when its last page comes home, so that what a policy drops and what a
+ * closed session held goes back to the machine. Thread-safe.
  */
 final class PagePool {
-  /** Slabs are about this large: few enough allocations, little waste in small models. */
-  private static final long SLAB_BYTES = 1 << 20;
+  /**
+   * Slabs are about this large: few enough allocations, and small enough that the pages of a slab
+   * come from one head's part of a prompt's chunk, so that they are free together when a policy
+   * drops them.
+   */
+  private static final long SLAB_BYTES = 1 << 17;
+
+  /** Memory that is allocated and freed at once. */
+  static final class Slab {
+    private final Device.TensorArena arena;
+    private final ArrayDeque<PageBuffer> free = new ArrayDeque<>();
+
+    Slab(Device.TensorArena arena) {
+      this.arena = arena;
+    }
+  }
 
   private final Device device;
   private final long pageBytes;
   private final int pagesPerSlab;
-  private final ArrayDeque<PageBuffer> free = new ArrayDeque<>();
-  private Device.TensorArena arena;
+
+  /** Slabs with a free page, oldest first so that the younger ones empty. */
+  private final ArrayDeque<Slab> open = new ArrayDeque<>();
+
+  private int slabs;
   private int held;
 
   PagePool(Device device, long pageBytes) {
@@ -29,19 +46,35 @@ final class PagePool {
 
   /** A page that the caller alone holds. */
   synchronized PageBuffer take() {
-    if (free.isEmpty()) {
-      if (arena == null) {
-        arena = device.newArena();
-      }
-      Tensor slab = arena.allocate(DType.I8, pagesPerSlab, pageBytes);
-      for (int i = 0; i < pagesPerSlab; i++) {
-        free.addLast(new PageBuffer(slab.select(i)));
-      }
+    if (open.isEmpty()) {
+      open.addFirst(newSlab());
     }
-    PageBuffer page = free.pollFirst();
+    Slab slab = open.peekFirst();
+    PageBuffer page = slab.free.pollFirst();
+    if (slab.free.isEmpty()) {
+      open.pollFirst();
+    }
     page.references = 1;
     held++;
     return page;
+  }
+
+  private Slab newSlab() {
+    Slab slab = new Slab(device.newArena());
+    boolean complete = false;
+    try {
+      Tensor memory = slab.arena.allocate(DType.I8, pagesPerSlab, pageBytes);
+      for (int i = 0; i < pagesPerSlab; i++) {
+        slab.free.addLast(new PageBuffer(memory.select(i), slab));
+      }
+      slabs++;
+      complete = true;
+      return slab;
+    } finally {
+      if (!complete) {
+        slab.arena.close();
+      }
+    }
   }
 
   /** One more cache holds the page. */
@@ -59,16 +92,35 @@ final class PagePool {
     if (--page.references > 0) {
       return;
     }
-    free.addFirst(page);
-    if (--held == 0) {
-      free.clear();
-      arena.close();
-      arena = null;
+    held--;
+    Slab slab = page.slab;
+    slab.free.addFirst(page);
+    if (slab.free.size() == 1) {
+      open.addLast(slab);
+    }
+    // One slab stays for the next page, unless nobody holds any.
+    if (slab.free.size() == pagesPerSlab && (open.size() > 1 || held == 0)) {
+      open.remove(slab);
+      free(slab);
+    }
+    if (held == 0) {
+      open.forEach(this::free);
+      open.clear();
     }
   }
 
-  /** Pages held by at least one cache. */
+  private void free(Slab slab) {
+    slab.arena.close();
+    slabs--;
+  }
+
+  /** Pages that some cache holds. */
   synchronized int held() {
     return held;
+  }
+
+  /** Bytes taken from the machine, free pages of slabs in use counted. */
+  synchronized long bytes() {
+    return slabs * pagesPerSlab * pageBytes;
   }
 }

@@ -140,7 +140,8 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=1+q8", "bf16", "q8"})
+  @ValueSource(
+      strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=1+q8", "bf16", "q8", "q4"})
   void contentsDoNotDependOnHowTokensArrive(String option) {
     try (KvCache whole = create(option);
         KvCache pieces = create(option)) {
@@ -154,7 +155,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"f32", "f16", "bf16", "q8"})
+  @ValueSource(strings = {"f32", "f16", "bf16", "q8", "q4"})
   void contiguousAndPagedStoreTheSameBytes(String codec) {
     try (KvCache contiguous = create("contiguous+" + codec);
         KvCache paged = create(codec + "+paged:page=7")) {
@@ -165,7 +166,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "q8"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "q8", "q4"})
   void forksGoTheirOwnWay(String option) {
     try (KvCache original = create(option);
         KvCache alone = create(option);
@@ -242,7 +243,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=32+q8"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=32+q8", "q4"})
   void restoresWhatItSavedBitForBit(String option) throws IOException {
     ByteArrayOutputStream file = new ByteArrayOutputStream();
     try (KvCache saved = create(option);
@@ -312,9 +313,14 @@ class KvCacheTest {
     record Case(String option, String expected) {}
     List<Case> cases =
         List.of(
-            new Case("zip", "bf16, contiguous, f16, f32, paged, q8"),
+            new Case("zip", "bf16, contiguous, duo"),
             new Case("f16+q8", "two codecs"),
             new Case("paged+contiguous", "two layouts"),
+            new Case("window:keep=0.5+sink-window:keep=0.5", "two policies"),
+            new Case("window", "needs a budget"),
+            new Case("window:keep=0.5;sinks=4", "no setting 'sinks'"),
+            new Case("window:keep=1.5", "outside"),
+            new Case("window:tokens=8+contiguous", "use paged"),
             new Case("paged:page=0", "outside 1.."),
             new Case("paged:size=4", "no setting 'size'"),
             new Case("contiguous:page=4", "no setting 'page'"),
@@ -328,7 +334,8 @@ class KvCacheTest {
 
   @Test
   void estimatesWhatItTakes() {
-    for (String option : List.of("paged:page=16+f32", "paged:page=16+q8", "contiguous+f16")) {
+    for (String option :
+        List.of("paged:page=16+f32", "paged:page=16+q8", "paged:page=16+q4", "contiguous+f16")) {
       KvCache.Factory factory = new KvCaches().create(option, kernels);
       try (KvCache cache = factory.create(SHAPE)) {
         append(cache, 0, MAX_TOKENS, 1);

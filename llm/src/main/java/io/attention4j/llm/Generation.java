@@ -154,9 +154,11 @@ public final class Generation implements Iterable<Piece> {
     started = true;
     startNanos = System.nanoTime();
     reusedTokens = session.reuse(prompt);
+    session.remember();
     boolean complete =
         session.appendChunks(prompt, reusedTokens, prompt.length, this::stopRequested);
     prefillNanos = System.nanoTime() - startNanos;
+    session.remember();
     evaluated = true;
     if (request.penalisePrompt() && request.sampling().penalises()) {
       for (int token : prompt) {

@@ -1,9 +1,11 @@
 package io.attention4j.llm;
 
 import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.LayerOptions;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.RecurrentState;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.spi.MatmulKernel;
@@ -25,6 +27,7 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * A loaded model. Any number of threads may open sessions and use one each; sessions that are busy
@@ -65,7 +68,8 @@ public final class LanguageModel implements AutoCloseable {
 
   /**
    * Loads a GGUF file (of a split one any part) or a Hugging Face folder. Weights are mapped, not
-   * read.
+   * read. With kernels "auto" and softmax attention a GPU is tried first; where it refuses the
+   * model or has too little memory, a warning says so and the CPU takes it.
    *
    * @throws io.attention4j.llm.format.ModelFormatException if the file is bad or its architecture
    *     unknown
@@ -76,15 +80,76 @@ public final class LanguageModel implements AutoCloseable {
    * @throws IOException if the system cannot read a file
    */
   public static LanguageModel load(Path path, LoadOptions options) throws IOException {
+    return load(path, options, context -> CacheFactories.create(options.kvCache(), context));
+  }
+
+  /**
+   * The same with KV caches of the caller's making, for example with a policy of its own; the
+   * option {@link LoadOptions#kvCache} is then only their name in reports and saved sessions.
+   */
+  public static LanguageModel load(
+      Path path, LoadOptions options, Function<KvCacheContext, KvCache.Factory> caches)
+      throws IOException {
+    List<String> attempts = KernelSelector.attempts(provider(options));
+    if (!options.attention().equals(LoadOptions.DEFAULTS.attention())) {
+      attempts = List.of(attempts.getLast()); // other operators may read keys on the host
+    }
+    for (String kernels : attempts.subList(0, attempts.size() - 1)) {
+      try {
+        return load(path, options, caches, kernels);
+      } catch (IllegalArgumentException | IllegalStateException e) {
+        System.getLogger(LanguageModel.class.getName())
+            .log(
+                System.Logger.Level.WARNING,
+                "going on with the CPU, since {0} cannot run this model: {1}",
+                kernels,
+                e.getMessage());
+      }
+    }
+    return load(path, options, caches, attempts.getLast());
+  }
+
+  /** The operators that options name, or the one that the KV cache is made for. */
+  private static String attention(LoadOptions options, KvCache.Factory caches) {
+    String named = options.attention();
+    if (caches.attention().isEmpty()) {
+      return named;
+    }
+    String needed = caches.attention().get();
+    if (!named.equals(LoadOptions.DEFAULTS.attention()) && !named.equals(needed)) {
+      throw new IllegalArgumentException(
+          "KV cache '"
+              + options.kvCache()
+              + "' is read by the attention '"
+              + needed
+              + "', but '"
+              + named
+              + "' is asked for; leave one of them out");
+    }
+    return needed;
+  }
+
+  /** The provider that options name, or null for the automatic choice. */
+  private static String provider(LoadOptions options) {
+    return options.kernels().equals(KernelSelector.AUTO) ? null : options.kernels();
+  }
+
+  private static LanguageModel load(
+      Path path,
+      LoadOptions options,
+      Function<KvCacheContext, KvCache.Factory> caches,
+      String provider)
+      throws IOException {
     List<AutoCloseable> owned = new ArrayList<>();
     boolean complete = false;
     try {
-      Plan plan = plan(path, options, owned);
+      Plan plan = plan(path, options, caches, provider, owned);
       MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
       List<OptionSpec> attention =
-          LayerOptions.parse(options.attention()).forLayers(plan.config().sizes().layers());
+          LayerOptions.parse(attention(options, plan.caches()))
+              .forLayers(plan.config().sizes().layers());
       Decoder decoder =
           Decoder.load(
               plan.files(),
@@ -122,7 +187,13 @@ public final class LanguageModel implements AutoCloseable {
   public static MemoryEstimate estimate(Path path, LoadOptions options) throws IOException {
     List<AutoCloseable> opened = new ArrayList<>();
     try {
-      return plan(path, options, opened).memory();
+      return plan(
+              path,
+              options,
+              context -> CacheFactories.create(options.kvCache(), context),
+              provider(options),
+              opened)
+          .memory();
     } finally {
       Closing.all(opened);
     }
@@ -137,17 +208,23 @@ public final class LanguageModel implements AutoCloseable {
       KvCache.Factory caches,
       MemoryEstimate memory) {}
 
-  private static Plan plan(Path path, LoadOptions options, List<AutoCloseable> opened)
+  private static Plan plan(
+      Path path,
+      LoadOptions options,
+      Function<KvCacheContext, KvCache.Factory> makeCaches,
+      String provider,
+      List<AutoCloseable> opened)
       throws IOException {
     ModelFiles files = ModelFiles.open(path);
     opened.add(files);
     ModelConfig config = files.architecture().config(files.settings());
+    requireReplaceable(config, options);
     int context = contextTokens(config, options);
     int rows = Math.min(options.maxBatchRows(), context);
-    String provider = options.kernels().equals(KernelSelector.AUTO) ? null : options.kernels();
     KernelSelector kernels = KernelSelector.open(provider, new DeviceOptions(options.threads()));
     opened.add(kernels);
-    KvCache.Factory caches = CacheFactories.create(options.kvCache(), kernels);
+    KvCache.Factory caches =
+        makeCaches.apply(new KvCacheContext(kernels, config.sizes().layers(), files.path()));
     MatmulKernel matmul = kernels.device().kernel(MatmulKernel.class).orElse(null);
     long weights = 0;
     long packed = 0;
@@ -159,14 +236,26 @@ public final class LanguageModel implements AutoCloseable {
             matmul.ownedBytes(new MatmulSpec(tensor.dtype(), tensor.extent(0), tensor.extent(1)));
       }
     }
-    long kv = 0;
-    for (int layer = 0; layer < config.sizes().layers(); layer++) {
+    long kv = (1L + RecurrentState.MAX_SNAPSHOTS) * Decoder.stateBytes(config);
+    for (int layer = 0; layer < config.sizes().layers() && !config.recurrent(); layer++) {
       long bytes = caches.bytes(Decoder.layerShape(config, layer, context), context);
       kv = bytes > Long.MAX_VALUE - kv ? Long.MAX_VALUE : kv + bytes;
     }
     MemoryEstimate memory =
         new MemoryEstimate(weights, packed, kv, Decoder.scratchBytes(config, rows), context);
     return new Plan(files, config, context, rows, kernels, caches, memory);
+  }
+
+  /** A recurrence is part of the model; there is no attention that another could replace. */
+  private static void requireReplaceable(ModelConfig config, LoadOptions options) {
+    if (config.recurrent() && !options.attention().equals(LoadOptions.DEFAULTS.attention())) {
+      throw new IllegalArgumentException(
+          "attention '"
+              + options.attention()
+              + "' cannot replace the recurrence of "
+              + config.architecture()
+              + "; leave the option out for this model");
+    }
   }
 
   private static int contextTokens(ModelConfig config, LoadOptions options) {

@@ -13,7 +13,7 @@ import java.util.Objects;
  * @param kernels provider id such as "cpu.simd"; "auto" = system property {@code
  *     attention4j.kernels}, else the best that runs here
  * @param attention operator, possibly per layer: "softmax", "0-3=softmax,4-=softmax"
- * @param kvCache layout and codec: "paged:page=64+f16"
+ * @param kvCache policy, codec, tier and layout, each optional: "sink-window:tokens=1024+f16"
  * @param maxBatchRows most tokens of one forward pass: the size of a prompt chunk, and of the
  *     buffers
  */

@@ -31,7 +31,10 @@ public final class Session implements AutoCloseable {
   private final LayerState[] states;
   private final Step step;
   private final Step.RowSink toLogits = this::takeLogits;
-  private final float[] logits;
+
+  /** [vocabulary]; made when first needed, since kept beginnings need none. */
+  private float[] logits;
+
   private final int vocabulary;
   private int[] tokens = new int[64];
   private int length;
@@ -47,7 +50,6 @@ public final class Session implements AutoCloseable {
     this.states = states;
     this.step = new Step(states);
     this.vocabulary = model.info().config().sizes().vocabulary();
-    this.logits = new float[vocabulary];
   }
 
   LanguageModel model() {
@@ -170,7 +172,7 @@ public final class Session implements AutoCloseable {
     requireRoom(1);
     ensureCapacity(length + 1);
     tokens[length] = token;
-    evaluate(1, 0);
+    evaluate(1, 0, false);
   }
 
   /**
@@ -222,7 +224,7 @@ public final class Session implements AutoCloseable {
       int count = Math.min(chunk, to - at);
       System.arraycopy(source, at, tokens, length, count);
       boolean last = at + count == to;
-      evaluate(count, last ? count - 1 : count);
+      evaluate(count, last ? count - 1 : count, !last);
       at += count;
     }
     return true;
@@ -231,16 +233,16 @@ public final class Session implements AutoCloseable {
   /**
    * Computes the tokens behind {@code length}, wants logits of the rows from {@code outputFrom}.
    */
-  private void evaluate(int count, int outputFrom) {
+  private void evaluate(int count, int outputFrom, boolean continued) {
     step.output(Step.Output.LOGITS, outputFrom, toLogits);
-    runStep(count);
+    runStep(count, continued);
     logitsValid = outputFrom < count;
   }
 
-  private void runStep(int count) {
+  private void runStep(int count, boolean continued) {
     logitsValid = false;
     try {
-      model.scheduler().run(step.rows(tokens, length, count, length));
+      model.scheduler().run(step.rows(tokens, length, count, length).continued(continued));
       length += count;
       pending = NONE;
     } finally {
@@ -263,7 +265,14 @@ public final class Session implements AutoCloseable {
   }
 
   private void takeLogits(int row, MemorySegment values, long byteOffset) {
-    MemorySegment.copy(values, Tensor.FLOAT, byteOffset, logits, 0, vocabulary);
+    MemorySegment.copy(values, Tensor.FLOAT, byteOffset, logitsRow(), 0, vocabulary);
+  }
+
+  private float[] logitsRow() {
+    if (logits == null) {
+      logits = new float[vocabulary];
+    }
+    return logits;
   }
 
   /**
@@ -305,6 +314,29 @@ public final class Session implements AutoCloseable {
     pending = NONE;
     logitsValid = false;
     return length;
+  }
+
+  /**
+   * Remembers the present tokens, so that {@link #rewind} to them computes nothing again. Only a
+   * recurrent model needs it, and keeps the last {@value
+   * io.attention4j.engine.operator.RecurrentState#MAX_SNAPSHOTS}; every generation takes one before
+   * and one after its prompt.
+   */
+  public void snapshot() {
+    requireOpen();
+    settle();
+    remember();
+  }
+
+  void remember() {
+    model
+        .scheduler()
+        .exclusively(
+            () -> {
+              for (LayerState state : states) {
+                state.snapshot();
+              }
+            });
   }
 
   /**
@@ -353,8 +385,10 @@ public final class Session implements AutoCloseable {
     copy.tokens = tokens.clone();
     copy.length = length;
     copy.pending = pending;
-    System.arraycopy(logits, 0, copy.logits, 0, vocabulary);
     copy.logitsValid = logitsValid;
+    if (logitsValid) {
+      copy.logits = logits.clone();
+    }
     return copy;
   }
 
@@ -415,9 +449,9 @@ public final class Session implements AutoCloseable {
               logProbs[next - prompt.length] = logProb(row, whole[next]);
             }
           });
-      runStep(count);
+      runStep(count, start + count < whole.length);
     }
-    System.arraycopy(row, 0, logits, 0, vocabulary);
+    System.arraycopy(row, 0, logitsRow(), 0, vocabulary);
     logitsValid = true;
     return new Score(continuation.clone(), logProbs);
   }
@@ -447,7 +481,8 @@ public final class Session implements AutoCloseable {
           }
         });
     while (length < text.length) {
-      runStep(Math.min(model.maxBatchRows(), text.length - length));
+      int count = Math.min(model.maxBatchRows(), text.length - length);
+      runStep(count, length + count < text.length);
     }
     return sum;
   }

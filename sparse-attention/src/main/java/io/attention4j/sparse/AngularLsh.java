@@ -1,18 +1,23 @@
 package io.attention4j.sparse;
 
+import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
  * Angular locality-sensitive hashing (HyperAttention, arXiv 2310.05869): the signs of r random
- * projections, numbered so that neighbouring buckets differ in one sign.
+ * projections, numbered so that neighbouring buckets differ in one sign. Not thread-safe.
  */
 final class AngularLsh {
   private final int dim;
-  private final double[] projections; // [r][dim]
+  private final int projectionCount;
+  private final double[] projections; // [dim][r]
+  private final double[] dots; // [r]
   private final int[] bucketOfCode;
 
   AngularLsh(int dim, int projectionCount, long seed) {
     this.dim = dim;
+    this.projectionCount = projectionCount;
+    dots = new double[projectionCount];
     projections = new double[projectionCount * dim];
     SplittableRandom random = new SplittableRandom(seed);
     for (int i = 0; i < projections.length; i++) {
@@ -47,13 +52,18 @@ final class AngularLsh {
 
   /** Bucket of the vector at an offset. */
   int bucket(float[] vectors, int at) {
-    int code = 0;
-    for (int t = 0; t * dim < projections.length; t++) {
-      double dot = 0;
-      for (int d = 0; d < dim; d++) {
-        dot += projections[t * dim + d] * vectors[at + d];
+    // Side by side, which is what the JIT makes vectors of.
+    Arrays.fill(dots, 0);
+    for (int d = 0; d < dim; d++) {
+      double x = vectors[at + d];
+      int row = d * projectionCount;
+      for (int t = 0; t < projectionCount; t++) {
+        dots[t] += x * projections[row + t];
       }
-      code |= dot > 0 ? 1 << t : 0;
+    }
+    int code = 0;
+    for (int t = 0; t < projectionCount; t++) {
+      code |= dots[t] > 0 ? 1 << t : 0;
     }
     return bucketOfCode[code];
   }

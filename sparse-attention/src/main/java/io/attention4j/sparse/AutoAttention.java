@@ -108,7 +108,8 @@ record AutoAttention(Options options) implements AttentionOperator {
             shape.maxPositions());
     SharedCaches shared = new SharedCaches(context.caches());
     OperatorContext ofCandidates =
-        new OperatorContext(context.kernels(), shared, context.weights(), context.operators());
+        new OperatorContext(
+            context.kernels(), shared, context.weights(), context.files(), context.operators());
     List<AutoLayer.Candidate> layers = new ArrayList<>();
     layers.add(
         new AutoLayer.Candidate(

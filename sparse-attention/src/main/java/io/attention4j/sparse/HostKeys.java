@@ -1,8 +1,10 @@
 package io.attention4j.sparse;
 
 import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvFormat.Q8;
 import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.attention.Q4Slots;
 import io.attention4j.engine.tensor.RowCodec;
 import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
@@ -52,6 +54,12 @@ final class HostKeys {
         for (int d = 0; d < dim; d++) {
           to[d] = scale * memory.get(ValueLayout.JAVA_BYTE, at + (long) slot * dim + d);
         }
+      }
+      case Q4 q4 -> {
+        long codes = at + (long) slot * Q4.codeBytes(dim);
+        long parameters =
+            at + Q4.parameterOffset(capacity, dim) + (long) slot * Q4.parameterBytes(dim);
+        Q4Slots.decode(memory, codes, memory, parameters, to, 0, dim);
       }
     }
   }

@@ -3,7 +3,8 @@ package io.attention4j.sparse;
 import io.attention4j.engine.attention.PagedKv;
 
 /** What a method remembers of a sequence's keys; follows from them, so it is never saved. */
-sealed interface KeyMemory permits BlockMeans, GateKeys, KeyBuckets, LandmarkKeys, NosaMemory {
+sealed interface KeyMemory
+    permits BlockMeans, GateKeys, KeyBounds, KeyBuckets, LandmarkKeys, NosaMemory {
   /** Says what keys to come are rotated by. */
   default void rotation(Rotation rotation) {}
 

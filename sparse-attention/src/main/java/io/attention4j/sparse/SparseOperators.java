@@ -39,7 +39,8 @@ public final class SparseOperators implements OperatorProvider {
               option -> new LandmarkAttention(LandmarkAttention.Options.of(option))),
           Map.entry(SeerAttention.ID, SparseOperators::seer),
           Map.entry(SeerDecode.ID, SparseOperators::seerDecode),
-          Map.entry(Nosa.ID, SparseOperators::nosa));
+          Map.entry(Nosa.ID, SparseOperators::nosa),
+          Map.entry(Quest.ID, SparseOperators::quest));
 
   /** For ServiceLoader. */
   public SparseOperators() {}
@@ -79,6 +80,11 @@ public final class SparseOperators implements OperatorProvider {
   private static AttentionOperator blockTopK(OptionSpec option) {
     BlockTopK.Options options = BlockTopK.Options.of(option);
     return new BlockSparseOperator(BlockTopK.ID, CAUSAL, shape -> new BlockTopK(options, shape));
+  }
+
+  private static AttentionOperator quest(OptionSpec option) {
+    Quest.Options options = Quest.Options.of(option);
+    return new BlockSparseOperator(Quest.ID, CAUSAL, shape -> new Quest(options, shape));
   }
 
   private static AttentionOperator prFlash(OptionSpec option) {

@@ -13,12 +13,13 @@ import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.operator.RopeTable;
 import io.attention4j.engine.operator.WeightFiles;
 import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.spi.RopeSpec;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kvcache.KvCaches;
-import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -33,7 +34,7 @@ final class OperatorRun implements AutoCloseable {
   final AttentionLayer layer;
   private final RopeSpec rope;
   private final KernelSelector kernels;
-  private final Arena arena = Arena.ofShared();
+  private final Device.TensorArena arena;
 
   OperatorRun(String kernelId, String attention, Mask mask, String cache) {
     this(kernelId, attention, mask, cache, null, TestWeights.gates());
@@ -49,6 +50,7 @@ final class OperatorRun implements AutoCloseable {
       WeightFiles files) {
     rope = layout == null ? null : new RopeSpec(HEAD_DIM, HEAD_DIM, layout);
     kernels = KernelSelector.open(kernelId, new DeviceOptions(2));
+    arena = kernels.device().newArena();
     Operators operators = new Operators();
     AttentionOperator operator = operators.create(OptionSpec.parse(attention));
     layer =
@@ -188,13 +190,21 @@ final class OperatorRun implements AutoCloseable {
     long total = batch.totalRows();
     inputs.layer(
         null,
-        Tensor.ofFloats(arena, q, total, QUERY_HEADS, HEAD_DIM),
-        Tensor.ofFloats(arena, k, total, KV_HEADS, HEAD_DIM),
-        Tensor.ofFloats(arena, v, total, KV_HEADS, HEAD_DIM),
+        onDevice(q, total, QUERY_HEADS, HEAD_DIM),
+        onDevice(k, total, KV_HEADS, HEAD_DIM),
+        onDevice(v, total, KV_HEADS, HEAD_DIM),
         rope == null ? null : angles(batch));
-    Tensor out = Tensor.allocate(arena, DType.F32, total, QUERY_HEADS, HEAD_DIM);
+    Tensor out = arena.allocate(DType.F32, total, QUERY_HEADS, HEAD_DIM);
     layer.attend(states, inputs, out);
-    return out.toFloats();
+    float[] result = new float[q.length];
+    kernels.device().download(out, MemorySegment.ofArray(result));
+    return result;
+  }
+
+  private Tensor onDevice(float[] values, long... extents) {
+    Tensor tensor = arena.allocate(DType.F32, extents);
+    kernels.device().upload(MemorySegment.ofArray(values), tensor);
+    return tensor;
   }
 
   /** Radians per position of a pair. */
@@ -219,8 +229,8 @@ final class OperatorRun implements AutoCloseable {
     }
     return new RopeTable(
         rope,
-        Tensor.ofFloats(arena, cos, batch.totalRows(), pairs),
-        Tensor.ofFloats(arena, sin, batch.totalRows(), pairs),
+        onDevice(cos, batch.totalRows(), pairs),
+        onDevice(sin, batch.totalRows(), pairs),
         frequencies,
         1);
   }

@@ -120,10 +120,12 @@ public final class AttentionCases {
                 KvFormat.BF16,
                 "q8",
                 KvFormat.Q8,
+                "q4",
+                KvFormat.Q4,
                 "f32",
                 KvFormat.F32));
     for (int dim : new int[] {13, 64, 80}) {
-      for (String name : List.of("bf16", "f16", "q8")) {
+      for (String name : List.of("bf16", "f16", "q8", "q4")) {
         KvFormat format = formats.get(name);
         String prefix = name + "-dim" + dim;
         add(
@@ -150,6 +152,10 @@ public final class AttentionCases {
     }
     add(
         AttentionCase.of("q8-partial-pages", spec(4, 2, 13).formats(KvFormat.Q8, KvFormat.Q8))
+            .sequence(5, 35)
+            .pages(new Pages(5, true, false)));
+    add(
+        AttentionCase.of("q4-partial-pages", spec(4, 2, 45).formats(KvFormat.Q4, KvFormat.Q4))
             .sequence(5, 35)
             .pages(new Pages(5, true, false)));
   }
@@ -459,6 +465,16 @@ public final class AttentionCases {
             .gather(3, 20, false)
             .pages(Pages.of(16)));
     add(
+        AttentionCase.of("gathered-q4", gathered(4, 2, 72).formats(KvFormat.Q4, KvFormat.Q4))
+            .sequence(9, 50)
+            .gather(3, 20, false)
+            .pages(Pages.of(16)));
+    add(
+        AttentionCase.of("gathered-q4-decode", gathered(4, 2, 72).formats(KvFormat.Q4, KvFormat.Q4))
+            .sequence(1, 300)
+            .gather(1, 70, true)
+            .pages(Pages.of(16)));
+    add(
         AttentionCase.of(
                 "gathered-sigmoid", gathered(4, 2, 40).normalizer(new Normalizer.Sigmoid(-3)))
             .sequence(9, 50)
@@ -502,7 +518,9 @@ public final class AttentionCases {
                 "f32",
                 KvFormat.F32,
                 "q8",
-                KvFormat.Q8));
+                KvFormat.Q8,
+                "q4",
+                KvFormat.Q4));
     formats.forEach(
         (name, format) -> {
           // Rows of a tile see different keys; what one row must not see, another may.

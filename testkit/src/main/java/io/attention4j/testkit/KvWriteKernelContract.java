@@ -11,6 +11,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -19,8 +20,8 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * Pages after a write: plain formats bit for bit, Q8 within half a code, and no byte outside the
- * written slots changed.
+ * Pages after a write: plain formats bit for bit, Q8 within half a code, Q4 within half a step, and
+ * no byte outside the written slots changed.
  */
 public abstract class KvWriteKernelContract extends KernelContract {
   private static final int GUARD_BYTES = 48;
@@ -52,7 +53,9 @@ public abstract class KvWriteKernelContract extends KernelContract {
                 "bf16",
                 KvFormat.BF16,
                 "q8",
-                KvFormat.Q8));
+                KvFormat.Q8,
+                "q4",
+                KvFormat.Q4));
     List<Case> cases = new ArrayList<>();
     formats.forEach(
         (name, format) -> {
@@ -141,14 +144,12 @@ public abstract class KvWriteKernelContract extends KernelContract {
         switch (c.format) {
           case KvFormat.Plain plain -> requirePlain(what, plain.dtype(), page, element, vector[d]);
           case KvFormat.Q8 q8 -> requireCode(what, page, element, vector, d, scales + slot * 4L);
-        }
-        int size = c.format instanceof KvFormat.Plain plain ? plain.dtype().blockBytes() : 1;
-        for (int b = 0; b < size; b++) {
-          written[(int) (GUARD_BYTES + element * size + b)] = true;
+          case KvFormat.Q4 q4 -> requireStep(what, page, capacity, slot, vector, d);
         }
       }
-      for (int b = 0; c.format instanceof KvFormat.Q8 && b < 4; b++) {
-        written[(int) (GUARD_BYTES + scales + slot * 4L + b)] = true;
+      for (KvFormat.Region region : c.format.regions(capacity, dim)) {
+        int from = (int) (GUARD_BYTES + region.offset() + (long) slot * region.slotBytes());
+        Arrays.fill(written, from, from + region.slotBytes(), true);
       }
     }
     for (int at = 0; at < written.length; at++) {
@@ -201,6 +202,38 @@ public abstract class KvWriteKernelContract extends KernelContract {
     if (!(Math.abs(stored - vector[d]) <= scale * 0.50001)) {
       throw new AssertionError(
           what + ": element " + element + " reads " + stored + " instead of " + vector[d]);
+    }
+  }
+
+  private static void requireStep(
+      String what, MemorySegment page, int capacity, int slot, float[] vector, int d) {
+    int dim = vector.length;
+    int first = d / 32 * 32;
+    int count = Math.min(32, dim - first);
+    int half = (count + 1) / 2;
+    double low = vector[first];
+    double high = vector[first];
+    for (int i = first; i < first + count; i++) {
+      low = Math.min(low, vector[i]);
+      high = Math.max(high, vector[i]);
+    }
+    int slotCodes = dim / 32 * 16 + (dim % 32 + 1) / 2;
+    long codes = (long) slot * slotCodes + first / 2;
+    long groups = (dim + 31) / 32;
+    long parameters = (capacity * slotCodes + 3L) / 4 * 4 + (slot * groups + first / 32) * 4;
+    double step = Float.float16ToFloat(page.get(Tensor.SHORT, parameters));
+    double minimum = Float.float16ToFloat(page.get(Tensor.SHORT, parameters + 2));
+    // The range over 15, and one rounding of the minimum and of the step to half precision.
+    double most = (high - low + Math.abs(low) * 0x1p-10 + 0x1p-24) / 15 * (1 + 0x1p-10) + 0x1p-24;
+    if (!(step >= 0 && step <= most)) {
+      throw new AssertionError(what + ": step " + step + " is outside 0.." + most);
+    }
+    int pair = page.get(ValueLayout.JAVA_BYTE, codes + (d - first) % half) & 0xff;
+    double stored = (d - first < half ? pair & 15 : pair >> 4) * step + minimum;
+    // Half a step, and the rounding of the quotient.
+    if (!(Math.abs(stored - vector[d]) <= step * 0.50001)) {
+      throw new AssertionError(
+          what + ": element " + d + " reads " + stored + " instead of " + vector[d]);
     }
   }
 }

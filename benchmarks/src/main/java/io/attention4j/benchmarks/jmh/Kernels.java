@@ -21,8 +21,10 @@ final class Kernels {
       case "f16" -> KvFormat.F16;
       case "bf16" -> KvFormat.BF16;
       case "q8" -> KvFormat.Q8;
+      case "q4" -> KvFormat.Q4;
       default ->
-          throw new IllegalArgumentException("format " + name + " is none of f32, f16, bf16, q8");
+          throw new IllegalArgumentException(
+              "format " + name + " is none of f32, f16, bf16, q8, q4");
     };
   }
 }

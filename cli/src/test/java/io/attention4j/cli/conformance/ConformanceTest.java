@@ -36,7 +36,7 @@ class ConformanceTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"reference", "auto"})
+  @ValueSource(strings = {"reference", "cpu.scalar", "cpu.simd"})
   void theOnnxCasesPass(String provider) throws IOException {
     Path onnx =
         Path.of(System.getProperty("attention4j.shared", "../../shared")).resolve("data/onnx");
@@ -58,17 +58,9 @@ class ConformanceTest {
             "Gelu", 4,
             "Swish", 1,
             "SwiGLU", 3));
-    // Only the reference has kernels of these two kinds so far.
-    boolean reference = provider.equals("reference");
-    if (reference) {
-      expected.putAll(Map.of("LinearAttention", 14, "CausalConvWithState", 13));
-    } else {
-      assertTrue(text.contains("no LinearScanKernel; --kernels reference has): 14"), text);
-      assertTrue(text.contains("no CausalConvKernel; --kernels reference has): 13"), text);
-    }
+    expected.putAll(Map.of("LinearAttention", 14, "CausalConvWithState", 13));
     assertEquals(expected, summary.passed(), text);
-    String counts =
-        reference ? "178 passed, 0 failed, 15 skipped" : "151 passed, 0 failed, 42 skipped";
+    String counts = "178 passed, 0 failed, 15 skipped";
     assertTrue(text.endsWith(counts + System.lineSeparator()), text);
     assertTrue(text.contains("qk_matmul_output of 17 cases came from the reference kernels"), text);
   }

@@ -13,6 +13,7 @@ public final class AttentionBatch {
   private int[] indptr = new int[2];
   private long[] firstPositions = new long[1];
   private long[] prefixLengths = new long[1];
+  private boolean[] continued = new boolean[1];
   private int[][] documents = new int[1][];
   private Tensor maskBits;
   private Tensor bias;
@@ -25,6 +26,7 @@ public final class AttentionBatch {
     sequences = 0;
     Arrays.fill(documents, null);
     Arrays.fill(prefixLengths, 0);
+    Arrays.fill(continued, false);
     maskBits = null;
     bias = null;
   }
@@ -43,6 +45,7 @@ public final class AttentionBatch {
       indptr = Arrays.copyOf(indptr, capacity + 1);
       firstPositions = Arrays.copyOf(firstPositions, capacity);
       prefixLengths = Arrays.copyOf(prefixLengths, capacity);
+      continued = Arrays.copyOf(continued, capacity);
       documents = Arrays.copyOf(documents, capacity);
     }
     indptr[sequences + 1] = Math.addExact(indptr[sequences], rows);
@@ -83,6 +86,19 @@ public final class AttentionBatch {
   /** Sets the prefix of a sequence. */
   public void prefixLength(int sequence, long length) {
     prefixLengths[sequence] = length;
+  }
+
+  /**
+   * Whether a later step brings more rows of the same prompt, so that caches wait with dropping
+   * tokens until the prompt is whole.
+   */
+  public boolean continued(int sequence) {
+    return continued[sequence];
+  }
+
+  /** Says that a later step brings more rows of the same prompt. */
+  public void continued(int sequence, boolean moreFollows) {
+    continued[sequence] = moreFollows;
   }
 
   /** Document of each position of the sequence for {@link Mask.Document}. Not a copy. */

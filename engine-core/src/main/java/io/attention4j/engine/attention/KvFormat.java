@@ -20,6 +20,9 @@ public sealed interface KvFormat {
   /** Signed 8-bit codes with one f32 scale per slot. */
   KvFormat Q8 = new Q8();
 
+  /** 4-bit codes with an f16 step and minimum per 32 elements of a slot. */
+  KvFormat Q4 = new Q4();
+
   /** Bytes of a page with this many slots. */
   long pageBytes(int capacity, int dim);
 
@@ -72,6 +75,48 @@ public sealed interface KvFormat {
     /** Byte offset of the scales. */
     public static long scaleOffset(int capacity, int dim) {
       return ((long) capacity * dim + 3) & ~3L;
+    }
+  }
+
+  /**
+   * Asymmetric 4-bit in groups of 32 consecutive elements of a slot, the last one shorter where dim
+   * asks for it. Codes [capacity, codeBytes]: byte j of a group of n elements holds element j in
+   * its low and element ceil(n / 2) + j in its high half. From the next multiple of 4 bytes
+   * [capacity, groups] pairs of step and minimum, f16; value = step * code + minimum. A group with
+   * a value that is not finite, or beyond half precision, reads as NaN. {@link Q4Slots} writes it.
+   */
+  record Q4() implements KvFormat {
+    /** Elements that share a step and a minimum. */
+    public static final int GROUP = 32;
+
+    /** Bytes of a group's step and minimum. */
+    public static final int PARAMETER_BYTES = 4;
+
+    @Override
+    public long pageBytes(int capacity, int dim) {
+      return parameterOffset(capacity, dim) + (long) capacity * parameterBytes(dim);
+    }
+
+    @Override
+    public List<Region> regions(int capacity, int dim) {
+      return List.of(
+          new Region(0, codeBytes(dim)),
+          new Region(parameterOffset(capacity, dim), parameterBytes(dim)));
+    }
+
+    /** Bytes of a slot's codes. */
+    public static int codeBytes(int dim) {
+      return dim / GROUP * (GROUP / 2) + (dim % GROUP + 1) / 2;
+    }
+
+    /** Bytes of a slot's steps and minima. */
+    public static int parameterBytes(int dim) {
+      return (dim + GROUP - 1) / GROUP * PARAMETER_BYTES;
+    }
+
+    /** Byte offset of the steps and minima. */
+    public static long parameterOffset(int capacity, int dim) {
+      return ((long) capacity * codeBytes(dim) + 3) & ~3L;
     }
   }
 }

@@ -6,6 +6,7 @@ import io.attention4j.engine.tensor.Tensor;
 import java.io.IOException;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
+import java.util.Optional;
 
 /** Keys and values of one layer of one sequence. Not thread-safe. */
 public interface KvCache extends AutoCloseable {
@@ -21,6 +22,18 @@ public interface KvCache extends AutoCloseable {
    *     stored
    */
   void append(Tensor k, Tensor v, int row, int count);
+
+  /**
+   * Told after the attention of a step to whose tokens {@link #append} was called; a cache with a
+   * policy looks at the queries and drops tokens here. Every operator that lets caches drop tokens
+   * calls it once per step; a cache that counts on it refuses the next append otherwise.
+   *
+   * @param in the step's inputs, q and k rotated
+   * @param sequence the cache's sequence in the batch of {@code in}
+   * @param lse F32 [&gt;= rows, queryHeads] of all rows of the batch, or null unless the factory
+   *     {@link Factory#observes observes} {@link Observes#MASS}
+   */
+  default void attended(LayerInputs in, int sequence, Tensor lse) {}
 
   /** Enters the pages of every KV head in the table. */
   void fill(PagedKv table, int sequence);
@@ -43,6 +56,16 @@ public interface KvCache extends AutoCloseable {
   @Override
   void close();
 
+  /** What a cache reads of a step beside its keys and values. */
+  enum Observes {
+    /** Nothing. */
+    NOTHING,
+    /** Rotated queries. */
+    QUERIES,
+    /** Queries and the rows' log sums of exponentials: what attention mass is computed from. */
+    MASS
+  }
+
   /** Makes caches of one kind for one layer shape. */
   interface Factory {
     /** How keys are stored. */
@@ -50,6 +73,19 @@ public interface KvCache extends AutoCloseable {
 
     /** How values are stored. */
     KvFormat valueFormat();
+
+    /** What its caches read in {@link KvCache#attended}. */
+    default Observes observes() {
+      return Observes.NOTHING;
+    }
+
+    /**
+     * The attention operator that reads these caches, as an option of {@link Operators}, where the
+     * cache is a method's other half; empty where any does.
+     */
+    default Optional<String> attention() {
+      return Optional.empty();
+    }
 
     /** An empty cache. */
     KvCache create(LayerShape shape);

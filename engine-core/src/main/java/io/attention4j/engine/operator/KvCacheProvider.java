@@ -9,9 +9,14 @@ public interface KvCacheProvider {
   Set<String> names();
 
   /**
-   * A factory for an option such as {@code paged:page=64+f16}.
+   * A factory for an option such as {@code sink-window:tokens=1024+q8}.
    *
    * @throws IllegalArgumentException if a name or setting is unknown or a pair has no meaning
    */
-  KvCache.Factory create(String option, KernelSelector kernels);
+  KvCache.Factory create(String option, KvCacheContext context);
+
+  /** The same for a single layer, without a model. */
+  default KvCache.Factory create(String option, KernelSelector kernels) {
+    return create(option, KvCacheContext.of(kernels));
+  }
 }

@@ -28,6 +28,12 @@ public interface LayerState extends AutoCloseable {
    */
   void load(ReadableByteChannel channel) throws IOException;
 
+  /**
+   * Remembers the present length, so that {@link #truncateTo} can return to it. Does nothing where
+   * a layer can go back anyway. A layer keeps few; the oldest goes first.
+   */
+  default void snapshot() {}
+
   /** Goes back to the first {@code length} tokens, if the operator can. */
   Truncation truncateTo(long length);
 

@@ -9,7 +9,9 @@ import io.attention4j.engine.attention.PagedKv;
 import io.attention4j.engine.attention.Selection;
 import io.attention4j.engine.spi.AttentionKernel;
 import io.attention4j.engine.spi.AttentionPlan;
+import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.RopeKernel;
+import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import java.io.IOException;
 import java.nio.channels.ReadableByteChannel;
@@ -48,12 +50,16 @@ public final class SoftmaxOperator implements AttentionOperator {
     private final RopeKernel rope;
     private final AttentionPlan plan;
     private final PagedKv table;
+    private final Device device;
+    private Device.TensorArena lseArena;
+    private Tensor lse;
     private AttentionInputs inputs;
     private AttentionOutputs outputs;
 
     Layer(LayerShape shape, OperatorContext context) {
       this.shape = shape;
       this.caches = context.caches();
+      this.device = context.kernels().device();
       this.table = new PagedKv(shape.kvHeads());
       this.rope =
           shape.rope() == null ? null : context.kernels().select(RopeKernel.class, shape.rope());
@@ -90,10 +96,31 @@ public final class SoftmaxOperator implements AttentionOperator {
       if (inputs == null || inputs.q() != in.q()) {
         inputs = new AttentionInputs(in.q(), table, Selection.NONE);
       }
-      if (outputs == null || outputs.out() != out) {
-        outputs = new AttentionOutputs(out, null);
+      reserveLse(rows);
+      if (outputs == null || outputs.out() != out || outputs.lse() != lse) {
+        outputs = new AttentionOutputs(out, lse);
       }
       plan.run(in.batch(), inputs, outputs);
+      for (int s = 0; s < in.batch().sequences(); s++) {
+        ((State) states[s]).cache.attended(in, s, lse);
+      }
+    }
+
+    private void reserveLse(int rows) {
+      if (caches.observes() != KvCache.Observes.MASS || lse != null && lse.extent(0) >= rows) {
+        return;
+      }
+      closeLse();
+      lseArena = device.newArena();
+      lse = lseArena.allocate(DType.F32, rows, shape.queryHeads());
+    }
+
+    private void closeLse() {
+      if (lseArena != null) {
+        lseArena.close();
+        lseArena = null;
+        lse = null;
+      }
     }
 
     @Override
@@ -113,6 +140,7 @@ public final class SoftmaxOperator implements AttentionOperator {
     @Override
     public void close() {
       plan.close();
+      closeLse();
     }
   }
 

@@ -1,6 +1,7 @@
 package io.attention4j.engine.reference;
 
 import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvFormat.Q8;
 import io.attention4j.engine.tensor.BFloat16;
 import io.attention4j.engine.tensor.DType;
@@ -43,8 +44,24 @@ final class HostPages {
             case Q8 q8 ->
                 (double) page.get(ValueLayout.JAVA_BYTE, i)
                     * page.get(Tensor.FLOAT, Q8.scaleOffset(capacity, dim) + (i / dim) * 4L);
+            case Q4 q4 -> q4(page, capacity, dim, i / dim, i % dim);
           };
     }
+  }
+
+  private static double q4(MemorySegment page, int capacity, int dim, int slot, int element) {
+    int group = element / Q4.GROUP;
+    int half = (Math.min(Q4.GROUP, dim - group * Q4.GROUP) + 1) / 2;
+    int inGroup = element % Q4.GROUP;
+    long codes = (long) slot * Q4.codeBytes(dim) + group * (Q4.GROUP / 2);
+    int pair = page.get(ValueLayout.JAVA_BYTE, codes + inGroup % half) & 0xff;
+    int code = inGroup < half ? pair % 16 : pair / 16;
+    long parameters =
+        Q4.parameterOffset(capacity, dim)
+            + (long) slot * Q4.parameterBytes(dim)
+            + group * Q4.PARAMETER_BYTES;
+    double step = Float.float16ToFloat(page.get(Tensor.SHORT, parameters));
+    return code * step + Float.float16ToFloat(page.get(Tensor.SHORT, parameters + Short.BYTES));
   }
 
   private static double plain(MemorySegment page, DType dtype, int index) {

@@ -18,12 +18,13 @@ final class ReferenceCausalConv implements CausalConvKernel {
   public void run(
       CausalConvSpec spec,
       Tensor x,
+      int firstRow,
       int rows,
       Tensor weight,
       Tensor bias,
       Tensor state,
       Tensor out) {
-    TensorChecks.requireCausalConv(spec, x, rows, weight, bias, state, out);
+    TensorChecks.requireCausalConv(spec, x, firstRow, rows, weight, bias, state, out);
     int channels = spec.channels();
     int taps = spec.kernelSize();
     int past = taps - 1;
@@ -33,7 +34,7 @@ final class ReferenceCausalConv implements CausalConvKernel {
         line[i] = state.segment().getAtIndex(Tensor.FLOAT, (long) c * past + i);
       }
       for (int t = 0; t < rows; t++) {
-        line[past + t] = x.segment().getAtIndex(Tensor.FLOAT, (long) t * channels + c);
+        line[past + t] = x.segment().getAtIndex(Tensor.FLOAT, (firstRow + (long) t) * channels + c);
       }
       MemorySegment result = out.segment();
       for (int t = 0; t < rows; t++) {
@@ -42,7 +43,7 @@ final class ReferenceCausalConv implements CausalConvKernel {
           sum +=
               (double) weight.segment().getAtIndex(Tensor.FLOAT, (long) c * taps + i) * line[t + i];
         }
-        result.setAtIndex(Tensor.FLOAT, (long) t * channels + c, (float) sum);
+        result.setAtIndex(Tensor.FLOAT, (firstRow + (long) t) * channels + c, (float) sum);
       }
       for (int i = 0; i < past; i++) {
         state.segment().setAtIndex(Tensor.FLOAT, (long) c * past + i, line[rows + i]);

@@ -1,8 +1,10 @@
 package io.attention4j.engine.reference;
 
 import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvFormat.Q8;
 import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.attention.Q4Slots;
 import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.spi.Support;
 import io.attention4j.engine.spi.TensorChecks;
@@ -54,6 +56,11 @@ final class ReferenceKvWrite implements KvWriteKernel {
         for (int i = 0; i < dim; i++) {
           page.set(ValueLayout.JAVA_BYTE, (long) slot * dim + i, code(values[i], scale));
         }
+      }
+      case Q4 q4 -> {
+        long codes = (long) slot * Q4.codeBytes(dim);
+        long parameters = Q4.parameterOffset(capacity, dim) + (long) slot * Q4.parameterBytes(dim);
+        Q4Slots.encode(values, 0, dim, page, codes, page, parameters);
       }
     }
   }

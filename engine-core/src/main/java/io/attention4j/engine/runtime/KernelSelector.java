@@ -44,6 +44,28 @@ public final class KernelSelector implements AutoCloseable {
   }
 
   /**
+   * What to hand to {@link #open}, one after the other until one can do the whole work: the
+   * provider with this id (or of {@link #PROPERTY}) alone or, for "auto", each device with memory
+   * of its own that may be chosen here, then {@link #AUTO}. No kernels stand behind those of such a
+   * device, and it may refuse a spec or lack memory.
+   */
+  public static List<String> attempts(String id) {
+    String wanted = id != null ? id : System.getProperty(PROPERTY, AUTO);
+    List<String> attempts = new ArrayList<>();
+    if (wanted.equals(AUTO)) {
+      for (KernelProvider provider : providers()) {
+        if (provider.rank() >= 0
+            && !provider.hostMemory()
+            && provider.automatic() instanceof Availability.Available) {
+          attempts.add(provider.id());
+        }
+      }
+    }
+    attempts.add(wanted);
+    return attempts;
+  }
+
+  /**
    * Opens the provider with this id or, for "auto" (or null with {@link #PROPERTY} unset), the best
    * one that is available here and works on host memory, with the others of that kind behind it for
    * the specs that it refuses. Where a better one of that kind cannot run, a warning that says why
@@ -63,7 +85,7 @@ public final class KernelSelector implements AutoCloseable {
     boolean complete = false;
     try {
       for (KernelProvider provider : providers) {
-        if (provider.rank() < 0) {
+        if (provider.rank() < 0 || !provider.hostMemory()) {
           continue; // asking whether it is there may already load a driver
         }
         switch (provider.availability()) {

@@ -45,6 +45,7 @@ public final class WorkerPool implements Parallel {
    * Starts {@code threads - 1} daemon threads; the caller of {@link #run} is the other one.
    *
    * @throws IllegalArgumentException if threads is less than 1
+   * @throws OutOfMemoryError if the system gives no further thread; none is left running then
    */
   public WorkerPool(int threads) {
     if (threads < 1) {
@@ -56,7 +57,15 @@ public final class WorkerPool implements Parallel {
       int worker = i;
       workers[i] = new Thread(() -> work(worker), "attention4j-worker-" + (i + 1));
       workers[i].setDaemon(true);
-      workers[i].start();
+    }
+    boolean complete = false;
+    try {
+      for (Thread worker : workers) {
+        worker.start();
+      }
+      complete = true;
+    } finally {
+      closed = !complete; // those that started end
     }
   }
 

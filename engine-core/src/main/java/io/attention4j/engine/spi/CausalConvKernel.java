@@ -8,8 +8,9 @@ public interface CausalConvKernel extends Kernel<CausalConvSpec> {
    * out[t, c] = bias[c] + sum_i weight[c, i] x[t - (kernelSize - 1) + i, c], where rows before the
    * first come from the state.
    *
-   * @param x F32 [&gt;= rows, channels], contiguous
-   * @param rows tokens of one sequence, the first of x
+   * @param x F32 [&gt;= firstRow + rows, channels], contiguous
+   * @param firstRow row of the sequence's first token in x and in out
+   * @param rows tokens of one sequence
    * @param weight F32 [channels, kernelSize], contiguous; the last tap meets the current token
    * @param bias F32 [channels], or null for none
    * @param state F32 [channels, kernelSize - 1], contiguous, oldest input first, zeros at the start
@@ -20,9 +21,22 @@ public interface CausalConvKernel extends Kernel<CausalConvSpec> {
   void run(
       CausalConvSpec spec,
       Tensor x,
+      int firstRow,
       int rows,
       Tensor weight,
       Tensor bias,
       Tensor state,
       Tensor out);
+
+  /** Runs the first {@code rows} rows. */
+  default void run(
+      CausalConvSpec spec,
+      Tensor x,
+      int rows,
+      Tensor weight,
+      Tensor bias,
+      Tensor state,
+      Tensor out) {
+    run(spec, x, 0, rows, weight, bias, state, out);
+  }
 }

@@ -14,6 +14,19 @@ public interface KernelProvider {
   /** Whether this provider can run here and, if not, why. Never throws. */
   Availability availability();
 
+  /** Whether its tensors lie in host memory, so that the kernels of others can work on them. */
+  default boolean hostMemory() {
+    return true;
+  }
+
+  /**
+   * Whether the automatic choice may take this provider here and, if not, why; it may be less than
+   * {@link #availability}. Never throws.
+   */
+  default Availability automatic() {
+    return availability();
+  }
+
   /**
    * Opens the device; the caller closes it.
    *

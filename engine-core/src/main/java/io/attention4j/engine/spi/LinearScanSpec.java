@@ -3,8 +3,8 @@ package io.attention4j.engine.spi;
 /**
  * Attention with a matrix as its state, S [keyDim, valueDim] per state head: S = e^g S, then a
  * write, then y = scale q^T S for every query head that shares the state. Covers linear attention,
- * RetNet, GLA, Mamba-2 (with k = dt B), DeltaNet, Gated DeltaNet and KDA; see the package {@code
- * recurrent} for their equations.
+ * RetNet, GLA, Mamba-2 (with k = dt B), DeltaNet, Gated DeltaNet, KDA and RWKV-7; see the package
+ * {@code recurrent} for their equations.
  *
  * @param queryHeads a multiple of stateHeads; consecutive ones share a state
  * @param stateHeads heads of k, v, decay and beta, each with its own state
@@ -37,7 +37,12 @@ public record LinearScanSpec(
     /** S += k v^T; no beta tensor. */
     ADD,
     /** S += k (beta (v - k^T S))^T on the decayed S. */
-    DELTA
+    DELTA,
+    /**
+     * S += k v^T + write (read^T S_old)^T, where S_old is the state before its decay; no beta
+     * tensor, but read and write.
+     */
+    LOW_RANK
   }
 
   /** Checks the ranges. */

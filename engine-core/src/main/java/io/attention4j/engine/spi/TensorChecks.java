@@ -234,36 +234,53 @@ public final class TensorChecks {
    * @throws IllegalArgumentException naming the tensor, what it is and what is needed
    */
   public static void requireLinearScan(
-      LinearScanSpec spec, LinearScanInputs in, int rows, Tensor state, Tensor out) {
+      LinearScanSpec spec, LinearScanInputs in, int firstRow, int rows, Tensor state, Tensor out) {
+    int end = requireRange(firstRow, rows);
     int keys = Math.multiplyExact(spec.stateHeads(), spec.keyDim());
-    requireRows("q", in.q(), rows, (long) spec.queryHeads() * spec.keyDim());
-    requireRows("k", in.k(), rows, keys);
-    requireRows("v", in.v(), rows, (long) spec.stateHeads() * spec.valueDim());
-    boolean decays = spec.decay() != LinearScanSpec.Decay.NONE;
-    boolean delta = spec.write() == LinearScanSpec.Write.DELTA;
-    if (decays != (in.decay() != null) || delta != (in.beta() != null)) {
+    requireRows("q", in.q(), end, (long) spec.queryHeads() * spec.keyDim());
+    requireRows("k", in.k(), end, keys);
+    requireRows("v", in.v(), end, (long) spec.stateHeads() * spec.valueDim());
+    requirePresence(spec, "decay", in.decay(), spec.decay() != LinearScanSpec.Decay.NONE);
+    requirePresence(spec, "beta", in.beta(), spec.write() == LinearScanSpec.Write.DELTA);
+    boolean lowRank = spec.write() == LinearScanSpec.Write.LOW_RANK;
+    requirePresence(spec, "read", in.read(), lowRank);
+    requirePresence(spec, "write", in.write(), lowRank);
+    if (in.decay() != null) {
+      int width = spec.decay() == LinearScanSpec.Decay.KEY ? keys : spec.stateHeads();
+      requireRows("decay", in.decay(), end, width);
+    }
+    if (in.beta() != null) {
+      requireRows("beta", in.beta(), end, spec.stateHeads());
+    }
+    if (lowRank) {
+      requireRows("read", in.read(), end, keys);
+      requireRows("write", in.write(), end, keys);
+    }
+    requireRows("state", state, spec.stateHeads(), (long) spec.keyDim() * spec.valueDim());
+    requireRows("out", out, end, (long) spec.queryHeads() * spec.valueDim());
+  }
+
+  private static int requireRange(int firstRow, int rows) {
+    if (firstRow < 0 || rows < 0) {
+      throw new IllegalArgumentException(
+          rows + " rows from row " + firstRow + " on; neither may be negative");
+    }
+    return Math.addExact(firstRow, rows);
+  }
+
+  private static void requirePresence(
+      LinearScanSpec spec, String name, Tensor tensor, boolean needed) {
+    if (needed != (tensor != null)) {
       throw new IllegalArgumentException(
           "decay "
               + spec.decay()
               + " and write "
               + spec.write()
-              + (decays ? " need" : " take no")
-              + " a decay tensor and"
-              + (delta ? " need" : " take no")
-              + " beta, but the inputs are "
-              + in.decay()
-              + " and "
-              + in.beta());
+              + (needed ? " need a " : " take no ")
+              + name
+              + " tensor, but it is "
+              + tensor);
     }
-    if (decays) {
-      int width = spec.decay() == LinearScanSpec.Decay.KEY ? keys : spec.stateHeads();
-      requireRows("decay", in.decay(), rows, width);
-    }
-    if (delta) {
-      requireRows("beta", in.beta(), rows, spec.stateHeads());
-    }
-    requireRows("state", state, spec.stateHeads(), (long) spec.keyDim() * spec.valueDim());
-    requireRows("out", out, rows, (long) spec.queryHeads() * spec.valueDim());
   }
 
   /**
@@ -274,15 +291,17 @@ public final class TensorChecks {
   public static void requireCausalConv(
       CausalConvSpec spec,
       Tensor x,
+      int firstRow,
       int rows,
       Tensor weight,
       Tensor bias,
       Tensor state,
       Tensor out) {
-    requireRows("x", x, rows, spec.channels());
+    int end = requireRange(firstRow, rows);
+    requireRows("x", x, end, spec.channels());
     requireRows("weight", weight, spec.channels(), spec.kernelSize());
     requireVectorOrNull("bias", bias, spec.channels());
-    requireRows("out", out, rows, spec.channels());
+    requireRows("out", out, end, spec.channels());
     if (spec.kernelSize() > 1) {
       if (state == null) {
         throw new IllegalArgumentException(

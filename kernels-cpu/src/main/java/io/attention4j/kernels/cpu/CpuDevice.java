@@ -4,7 +4,9 @@ import io.attention4j.engine.runtime.Parallel;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.Kernel;
 import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.kernels.cpu.memory.HugePages;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -79,11 +81,17 @@ final class CpuDevice implements Device {
     workers.close();
   }
 
-  /** Tensors of one arena. */
+  /** Tensors of one arena; those of some huge pages, as caches are, in such. */
   private record HostArena(Arena arena) implements TensorArena {
+    private static final long MIN_HUGE_BYTES = 2 * HugePages.PAGE_BYTES;
+
     @Override
     public Tensor allocate(DType dtype, long... extents) {
-      return Tensor.allocate(arena, dtype, extents);
+      Shape shape = Shape.of(extents);
+      long bytes = dtype.bytes(shape.elements());
+      return bytes < MIN_HUGE_BYTES
+          ? Tensor.allocate(arena, dtype, extents)
+          : Tensor.of(HugePages.allocate(arena, bytes), dtype, shape);
     }
 
     @Override

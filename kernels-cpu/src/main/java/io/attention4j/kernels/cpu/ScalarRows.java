@@ -13,6 +13,7 @@ import io.attention4j.engine.attention.ScoreModifier;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
 import io.attention4j.kernels.cpu.attention.PageFormat;
+import io.attention4j.kernels.cpu.attention.PageReader;
 import io.attention4j.kernels.cpu.attention.TileTable;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -25,8 +26,8 @@ final class ScalarRows {
   private final AttentionSpec spec;
   private final MaskBounds mask;
   private final TileTable table;
-  private final PageFormat keyFormat;
-  private final PageFormat valueFormat;
+  private final PageReader keyReader;
+  private final PageReader valueReader;
 
   private AttentionBatch batch;
   private AttentionInputs in;
@@ -53,8 +54,8 @@ final class ScalarRows {
     this.spec = spec;
     this.mask = mask;
     this.table = table;
-    keyFormat = PageFormat.of(spec.keyFormat());
-    valueFormat = PageFormat.of(spec.valueFormat());
+    keyReader = new PageReader(spec.keyFormat());
+    valueReader = new PageReader(spec.valueFormat());
     row = new int[mostRows];
     q = new float[mostRows * spec.headDim()];
     max = new double[mostRows];
@@ -141,7 +142,7 @@ final class ScalarRows {
   }
 
   private void load(KvPage page, int at, int run, int firstSlot, int k) {
-    keyFormat.read(
+    keyReader.read(
         PageFormat.host(page.keys()),
         page.keyOffset(),
         page.capacity(),
@@ -150,7 +151,7 @@ final class ScalarRows {
         run,
         keys,
         k * spec.headDim());
-    valueFormat.read(
+    valueReader.read(
         PageFormat.host(page.values()),
         page.valueOffset(),
         page.capacity(),

@@ -1,9 +1,13 @@
 package io.attention4j.kernels.opencl;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import org.jocl.CL;
 import org.jocl.cl_device_id;
 import org.jocl.cl_platform_id;
@@ -61,6 +65,23 @@ record ClDevice(
     }
   }
 
+  /**
+   * Whether there may be another driver than PoCL, without loading any: on Linux drivers are listed
+   * in a folder. Loading PoCL for nothing costs a start half a second.
+   */
+  static boolean mayHaveGpu() {
+    Path vendors = Path.of("/etc/OpenCL/vendors");
+    if (System.getenv("OCL_ICD_VENDORS") != null
+        || !System.getProperty("os.name", "").equals("Linux")) {
+      return true;
+    }
+    try (Stream<Path> files = Files.list(vendors)) {
+      return files.anyMatch(file -> !file.getFileName().toString().contains("pocl"));
+    } catch (IOException e) {
+      return false; // no folder, no driver
+    }
+  }
+
   /** The first device that fits; an empty wish fits all. */
   static ClDevice choose(String wanted, List<ClDevice> devices) throws NotFound {
     for (int i = 0; i < devices.size(); i++) {
@@ -95,8 +116,11 @@ record ClDevice(
             && name.toLowerCase(Locale.ROOT).contains(wish);
   }
 
-  /** All usable devices, GPUs first; at least one. */
-  static List<ClDevice> all(ClApi api) throws NotFound {
+  /**
+   * All usable devices, GPUs first; at least one. One thread at a time: PoCL 3.1 shows no device to
+   * a second one while it starts.
+   */
+  static synchronized List<ClDevice> all(ClApi api) throws NotFound {
     List<ClDevice> usable = new ArrayList<>();
     List<String> refused = new ArrayList<>();
     try {

@@ -1,6 +1,7 @@
 package io.attention4j.kernels.opencl;
 
 import java.nio.file.Path;
+import java.util.Locale;
 
 /**
  * What system properties say about a device.
@@ -75,7 +76,9 @@ record ClSettings(String device, long memoryMebibytes, Path cacheDirectory, bool
    * itself, and compiles them a second time to give a binary.
    */
   ClBinaryCache cache(ClDevice opened) {
-    boolean pocl = opened.version().contains("pocl") && userCache().equals(cacheDirectory);
-    return cacheDirectory == null || pocl ? null : new ClBinaryCache(cacheDirectory, opened);
+    boolean pocl = opened.version().toLowerCase(Locale.ROOT).contains("pocl");
+    return cacheDirectory == null || pocl && cacheDirectory.equals(userCache())
+        ? null
+        : new ClBinaryCache(cacheDirectory, opened);
   }
 }

@@ -36,4 +36,9 @@ final class DeviceMemory {
   static long floatOffset(Tensor tensor) {
     return tensor.byteOffset() / Float.BYTES;
   }
+
+  /** Offset of a row of a contiguous F32 tensor, in elements. */
+  static long rowOffset(Tensor tensor, int row) {
+    return floatOffset(tensor) + row * tensor.stride(0);
+  }
 }

@@ -27,12 +27,13 @@ final class OpenClCausalConv implements CausalConvKernel {
   public void run(
       CausalConvSpec spec,
       Tensor x,
+      int firstRow,
       int rows,
       Tensor weight,
       Tensor bias,
       Tensor state,
       Tensor out) {
-    TensorChecks.requireCausalConv(spec, x, rows, weight, bias, state, out);
+    TensorChecks.requireCausalConv(spec, x, firstRow, rows, weight, bias, state, out);
     ClBuffer in = DeviceMemory.of("x", x, context);
     ClBuffer before = spec.kernelSize() == 1 ? in : DeviceMemory.of("state", state, context);
     long beforeAt = spec.kernelSize() == 1 ? 0 : DeviceMemory.floatOffset(state);
@@ -46,7 +47,7 @@ final class OpenClCausalConv implements CausalConvKernel {
         spec.channels(),
         spec.kernelSize(),
         in,
-        DeviceMemory.floatOffset(x),
+        DeviceMemory.rowOffset(x, firstRow),
         DeviceMemory.of("weight", weight, context),
         DeviceMemory.floatOffset(weight),
         bias == null ? in : DeviceMemory.of("bias", bias, context),
@@ -55,7 +56,7 @@ final class OpenClCausalConv implements CausalConvKernel {
         before,
         beforeAt,
         DeviceMemory.of("out", out, context),
-        DeviceMemory.floatOffset(out));
+        DeviceMemory.rowOffset(out, firstRow));
     if (spec.kernelSize() > 1 && rows > 0) {
       context.launch(
           SOURCE,
@@ -66,7 +67,7 @@ final class OpenClCausalConv implements CausalConvKernel {
           spec.kernelSize(),
           rows,
           in,
-          DeviceMemory.floatOffset(x),
+          DeviceMemory.rowOffset(x, firstRow),
           before,
           beforeAt);
     }

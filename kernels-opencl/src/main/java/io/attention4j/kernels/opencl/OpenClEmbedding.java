@@ -70,7 +70,7 @@ final class OpenClEmbedding implements EmbeddingKernel, AutoCloseable {
       rowIds.add(ids[r]);
     }
     context.launch(
-        WeightTypes.source("embedding", table.dtype()),
+        WeightTypes.source("embedding", table.dtype(), false, false),
         "embed",
         new long[] {Math.ceilDiv(dim, PIECE), rows},
         ONE_ITEM,

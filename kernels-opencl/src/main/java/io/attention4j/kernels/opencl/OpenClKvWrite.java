@@ -21,7 +21,9 @@ final class OpenClKvWrite implements KvWriteKernel {
 
   @Override
   public Support supports(KvFormat format) {
-    return Support.YES;
+    return format instanceof KvFormat.Q4
+        ? Support.no("Q4, which opencl does not write; use q8 or f16")
+        : Support.YES;
   }
 
   @Override
@@ -91,6 +93,8 @@ final class OpenClKvWrite implements KvWriteKernel {
               offset,
               Q8.scaleOffset(page.capacity(), dim),
               slot);
+      case KvFormat.Q4 q4 ->
+          throw new IllegalArgumentException("opencl does not write Q4 pages; use q8 or f16");
     }
   }
 }

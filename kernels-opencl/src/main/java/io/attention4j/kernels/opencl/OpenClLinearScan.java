@@ -26,8 +26,14 @@ final class OpenClLinearScan implements LinearScanKernel {
 
   @Override
   public Support supports(LinearScanSpec spec) {
+    if (spec.write() == LinearScanSpec.Write.LOW_RANK) {
+      return Support.no("the write LOW_RANK (RWKV-7) has no OpenCL kernel");
+    }
     if (spec.keyDim() > MOST_KEY_DIM) {
       return Support.no("keyDim " + spec.keyDim() + " is more than " + MOST_KEY_DIM);
+    }
+    if (spec.write() == LinearScanSpec.Write.LOW_RANK) {
+      return Support.no("write LOW_RANK has no OpenCL kernel; use cpu.simd or cpu.scalar");
     }
     if (floatsPerToken(spec) > LOCAL_FLOATS) {
       return Support.no(
@@ -47,8 +53,9 @@ final class OpenClLinearScan implements LinearScanKernel {
   }
 
   @Override
-  public void run(LinearScanSpec spec, LinearScanInputs in, int rows, Tensor state, Tensor out) {
-    TensorChecks.requireLinearScan(spec, in, rows, state, out);
+  public void run(
+      LinearScanSpec spec, LinearScanInputs in, int firstRow, int rows, Tensor state, Tensor out) {
+    TensorChecks.requireLinearScan(spec, in, firstRow, rows, state, out);
     if (supports(spec) instanceof Support.No no) {
       throw new IllegalArgumentException(no.reason());
     }
@@ -78,18 +85,18 @@ final class OpenClLinearScan implements LinearScanKernel {
         spec.valueDim(),
         spec.scale(),
         q,
-        DeviceMemory.floatOffset(in.q()),
+        DeviceMemory.rowOffset(in.q(), firstRow),
         DeviceMemory.of("k", in.k(), context),
-        DeviceMemory.floatOffset(in.k()),
+        DeviceMemory.rowOffset(in.k(), firstRow),
         DeviceMemory.of("v", in.v(), context),
-        DeviceMemory.floatOffset(in.v()),
+        DeviceMemory.rowOffset(in.v(), firstRow),
         in.decay() == null ? q : DeviceMemory.of("decay", in.decay(), context),
-        in.decay() == null ? 0L : DeviceMemory.floatOffset(in.decay()),
+        in.decay() == null ? 0L : DeviceMemory.rowOffset(in.decay(), firstRow),
         in.beta() == null ? q : DeviceMemory.of("beta", in.beta(), context),
-        in.beta() == null ? 0L : DeviceMemory.floatOffset(in.beta()),
+        in.beta() == null ? 0L : DeviceMemory.rowOffset(in.beta(), firstRow),
         DeviceMemory.of("state", state, context),
         DeviceMemory.floatOffset(state),
         DeviceMemory.of("out", out, context),
-        DeviceMemory.floatOffset(out));
+        DeviceMemory.rowOffset(out, firstRow));
   }
 }

@@ -9,7 +9,10 @@ import io.attention4j.engine.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Weights copied to the device in their own format and decoded in the products, see matmul.cl. */
+/**
+ * Weights copied to the device in their own format, or packed as {@link PackedWeights} says, and
+ * decoded in the products, see matmul.cl.
+ */
 final class OpenClMatmul implements MatmulKernel {
   private static final int TILE = 32;
 
@@ -56,7 +59,20 @@ final class OpenClMatmul implements MatmulKernel {
 
   /** A weight and its bias in the device's memory. */
   private record Bound(
-      Tensor weight, ClBuffer memory, long firstByte, long rowBytes, ClBuffer bias, long biasAt) {}
+      Tensor weight,
+      ClBuffer memory,
+      boolean packed,
+      long firstByte,
+      long rowBytes,
+      long scalesAt,
+      long rowScales,
+      ClBuffer bias,
+      long biasAt) {
+    /** Whether 16 bytes can be loaded at once from every row. */
+    boolean aligned() {
+      return firstByte % 16 == 0 && rowBytes % 16 == 0 && weight.extent(1) % 16 == 0;
+    }
+  }
 
   private Bound bind(Tensor weight, Tensor bias, List<ClBuffer> owned) {
     MatmulSpec spec = new MatmulSpec(weight.dtype(), weight.extent(0), weight.extent(1));
@@ -64,9 +80,23 @@ final class OpenClMatmul implements MatmulKernel {
       throw new IllegalArgumentException(no.reason());
     }
     long rowBytes = weight.dtype().bytes(weight.stride(0));
+    PackedWeights packing = PackedWeights.of(weight.dtype());
+    boolean packed =
+        packing != null && weight.storage() instanceof Storage.Host && weight.isContiguous();
     ClBuffer memory;
     long firstByte = 0;
-    if (weight.storage() instanceof Storage.Host) {
+    long scalesAt = 0;
+    long rowScales = 0;
+    if (packed) {
+      long rowBlocks = rowBytes / (packing.codeBytes() + 2);
+      long blocks = weight.extent(0) * rowBlocks;
+      memory = context.allocate(weight.byteSize());
+      owned.add(memory);
+      packing.upload(weight, blocks, memory, context);
+      rowBytes = rowBlocks * packing.codeBytes();
+      scalesAt = packing.scalesAt(blocks);
+      rowScales = 2 * rowBlocks;
+    } else if (weight.storage() instanceof Storage.Host) {
       long bytes =
           weight.extent(0) == 0
               ? 0
@@ -88,7 +118,8 @@ final class OpenClMatmul implements MatmulKernel {
       biasMemory = DeviceMemory.of("the bias", bias, context);
       biasAt = DeviceMemory.floatOffset(bias);
     }
-    return new Bound(weight, memory, firstByte, rowBytes, biasMemory, biasAt);
+    return new Bound(
+        weight, memory, packed, firstByte, rowBytes, scalesAt, rowScales, biasMemory, biasAt);
   }
 
   private record Plan(
@@ -103,12 +134,14 @@ final class OpenClMatmul implements MatmulKernel {
     }
 
     private void multiply(Bound w, Tensor x, int rows, Tensor y, int accumulate) {
-      ClProgramCache.Source source = WeightTypes.source("matmul", w.weight.dtype());
       int in = (int) w.weight.extent(1);
       int out = (int) w.weight.extent(0);
       ClBuffer from = DeviceMemory.of("x", x, context);
       ClBuffer to = DeviceMemory.of("the output", y, context);
       long xAt = DeviceMemory.floatOffset(x);
+      ClProgramCache.Source source =
+          WeightTypes.source(
+              "matmul", w.weight.dtype(), w.packed, w.aligned() && x.byteOffset() % 16 == 0);
       long yAt = DeviceMemory.floatOffset(y);
       ClBuffer bias = w.bias == null ? from : w.bias;
       int hasBias = w.bias == null ? 0 : 1;
@@ -122,6 +155,8 @@ final class OpenClMatmul implements MatmulKernel {
             w.memory,
             w.firstByte,
             w.rowBytes,
+            w.scalesAt,
+            w.rowScales,
             in,
             out,
             from,
@@ -141,6 +176,8 @@ final class OpenClMatmul implements MatmulKernel {
             w.memory,
             w.firstByte,
             w.rowBytes,
+            w.scalesAt,
+            w.rowScales,
             in,
             out,
             rows,

@@ -6,12 +6,14 @@ import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.spi.KernelProvider;
 
 /**
- * The provider {@code opencl}. Only used when asked for by name: the automatic choice puts the CPU
- * kernels behind the first device for specs that it refuses, and those cannot read its memory.
+ * The provider {@code opencl}. The automatic choice takes it before the CPU where it finds a GPU; a
+ * CPU that speaks OpenCL is used only when it is asked for by name.
  *
  * <p>The device is the one that the system property {@code attention4j.opencl.device} or the
  * environment variable {@code ATTENTION4J_OPENCL_DEVICE} names by kind ("gpu"), part of its name or
- * number; else the first GPU, else the first accelerator, else a CPU.
+ * number; else the first GPU, else the first accelerator, else a CPU. {@code
+ * attention4j.opencl.memoryMiB} limits its memory, {@code attention4j.opencl.cache} names the
+ * folder of compiled kernels, and {@code attention4j.opencl.profile=true} times every kernel.
  */
 public final class OpenClProvider implements KernelProvider {
   /** Id of this provider. */
@@ -36,13 +38,43 @@ public final class OpenClProvider implements KernelProvider {
 
   @Override
   public int rank() {
-    return -2;
+    return 20;
   }
 
   @Override
   public Availability availability() {
     try {
       return new Availability.Available(choose(ClSettings.read()).description());
+    } catch (ClDevice.NotFound e) {
+      return new Availability.Unavailable(e.getMessage());
+    }
+  }
+
+  @Override
+  public boolean hostMemory() {
+    return false;
+  }
+
+  @Override
+  public Availability automatic() {
+    if (!ClDevice.mayHaveGpu()) {
+      return new Availability.Unavailable("no OpenCL driver of a GPU is installed");
+    }
+    return automatic(ClSettings.read());
+  }
+
+  /** Whether the device of these settings is a GPU that has not been lost. */
+  Availability automatic(ClSettings settings) {
+    try {
+      ClDevice device = choose(settings);
+      if (device.kind() == ClDevice.Kind.CPU) {
+        return new Availability.Unavailable(
+            device.name() + " is a CPU, which has faster kernels; ask for opencl to use it");
+      }
+      String lost = ClLost.reason(device);
+      return lost == null
+          ? new Availability.Available(device.description())
+          : new Availability.Unavailable(lost);
     } catch (ClDevice.NotFound e) {
       return new Availability.Unavailable(e.getMessage());
     }

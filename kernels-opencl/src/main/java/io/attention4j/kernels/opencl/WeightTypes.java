@@ -32,8 +32,11 @@ final class WeightTypes {
         : Support.no("OpenCL kernels decode " + KNOWN + ", not " + type);
   }
 
-  /** The program of a resource that uses decode16. */
-  static ClProgramCache.Source source(String resource, DType type) {
-    return new ClProgramCache.Source(List.of("weights", resource), "-DWEIGHT_" + type);
+  /** The program of a resource that uses decode16, see weights.cl for the options. */
+  static ClProgramCache.Source source(
+      String resource, DType type, boolean packed, boolean aligned) {
+    return new ClProgramCache.Source(
+        List.of("weights", resource),
+        "-DWEIGHT_" + type + (packed ? " -DPACKED" : "") + (aligned ? " -DALIGNED" : ""));
   }
 }

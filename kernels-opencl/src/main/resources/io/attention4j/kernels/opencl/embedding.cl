@@ -6,6 +6,7 @@ kernel void embed(
   long r = get_global_id(1);
   float w[16];
   int n = min(16, dim - k);
-  decode16(table + firstByte + ids[r] * rowBytes, k, n, w);
+  global const uchar *row = table + firstByte + ids[r] * rowBytes;
+  decode16(row, row, k, n, w);
   for (int j = 0; j < n; j++) out[outAt + r * dim + k + j] = w[j];
 }

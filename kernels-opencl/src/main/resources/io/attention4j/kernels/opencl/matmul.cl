@@ -12,7 +12,8 @@ inline void store(
 
 // Decode: one work group per output and row; its items stride over the row's groups of sixteen.
 kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemv(
-    global const uchar *weights, long firstByte, long rowBytes, int in, int out,
+    global const uchar *weights, long firstByte, long rowBytes, long scalesAt, long rowScales, int in,
+    int out,
     global const float *x, long xAt, global const float *bias, long biasAt, int hasBias,
     global float *y, long yAt, int accumulate) {
   local float sums[ITEMS];
@@ -20,14 +21,20 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemv(
   int o = get_group_id(0);
   long r = get_group_id(1);
   global const uchar *row = weights + firstByte + o * rowBytes;
+  global const uchar *scales = weights + scalesAt + o * rowScales;
   global const float *xr = x + xAt + r * in;
   float sum = 0.0f;
   for (int k = 16 * i; k < in; k += 16 * ITEMS) {
     float w[16];
     int n = min(16, in - k);
-    decode16(row, k, n, w);
+    decode16(row, scales, k, n, w);
     if (n == 16) {
+#ifdef ALIGNED
+      global const float4 *x4 = (global const float4 *)(xr + k);
+      float16 product = vload16(0, w) * (float16)(x4[0], x4[1], x4[2], x4[3]);
+#else
       float16 product = vload16(0, w) * vload16(0, xr + k);
+#endif
       float8 a = product.lo + product.hi;
       float4 b = a.lo + a.hi;
       float2 c = b.lo + b.hi;
@@ -46,7 +53,8 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemv(
 
 // Prefill: a work group computes 32 outputs of 32 rows, 4 x 4 an item, from tiles in local memory.
 kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm(
-    global const uchar *weights, long firstByte, long rowBytes, int in, int out, int rows,
+    global const uchar *weights, long firstByte, long rowBytes, long scalesAt, long rowScales, int in,
+    int out, int rows,
     global const float *x, long xAt, global const float *bias, long biasAt, int hasBias,
     global float *y, long yAt, int accumulate) {
   local float ws[DEPTH][TILE + 1];
@@ -63,7 +71,8 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void gemm(
     int k = k0 + 16 * (i % 2);
     float w[16];
     if (o < out && k < in) {
-      decode16(weights + firstByte + o * rowBytes, k, min(16, in - k), w);
+      decode16(weights + firstByte + o * rowBytes, weights + scalesAt + o * rowScales, k,
+          min(16, in - k), w);
     } else {
       for (int j = 0; j < 16; j++) w[j] = 0.0f;
     }

@@ -42,6 +42,17 @@ class FaultsTest {
   }
 
   @Test
+  void theAutomaticChoiceTakesGpusThatWork() {
+    assertInstanceOf(Availability.Available.class, provider.automatic(SETTINGS));
+    ClSettings cpu = new ClSettings("cpu", 0, null, false);
+    Availability.Unavailable no =
+        assertInstanceOf(Availability.Unavailable.class, provider.automatic(cpu));
+    assertTrue(no.reason().startsWith("Slow is a CPU"), no.reason());
+    OpenClProvider none = new OpenClProvider(new FakeCl());
+    assertInstanceOf(Availability.Unavailable.class, none.automatic(SETTINGS));
+  }
+
+  @Test
   void noPlatform() {
     OpenClProvider none = new OpenClProvider(new FakeCl());
     Availability.Unavailable no =
@@ -101,6 +112,9 @@ class FaultsTest {
       }
     }
     assertTrue(ClLost.reason(device.context().device()).startsWith("Fast was lost"));
+    Availability.Unavailable no =
+        assertInstanceOf(Availability.Unavailable.class, provider.automatic(SETTINGS));
+    assertTrue(no.reason().startsWith("Fast was lost"), no.reason());
     ClLost.forget(device.context().device());
     assertNull(ClLost.reason(device.context().device()));
   }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
@@ -207,6 +208,14 @@ class OpenClDeviceTest {
       assertTrue(e.getMessage().contains(device.context().device().name()), e.getMessage());
       assertEquals(0, cl.live(cl_program.class));
     }
+  }
+
+  @Test
+  void theAutomaticChoiceLeavesCpusAlone() throws ClDevice.NotFound {
+    boolean gpu = ClDevice.all(cl).getFirst().kind() != ClDevice.Kind.CPU;
+    List<String> expected = gpu ? List.of("opencl", "auto") : List.of("auto");
+    assertEquals(expected, KernelSelector.attempts("auto"));
+    assertEquals(List.of("opencl"), KernelSelector.attempts("opencl"));
   }
 
   @Test

@@ -42,13 +42,24 @@ class RecurrentTest {
   static Stream<LinearScanSpec> specs() {
     List<LinearScanSpec> specs = new ArrayList<>();
     for (Decay decay : Decay.values()) {
-      for (Write write : Write.values()) {
+      for (Write write : List.of(Write.ADD, Write.DELTA)) {
         specs.add(new LinearScanSpec(2, 2, 16, 24, 0.25f, decay, write));
       }
     }
     specs.add(new LinearScanSpec(6, 2, 64, 80, 0.125f, Decay.HEAD, Write.ADD));
     specs.add(new LinearScanSpec(1, 1, 1, 1, 1, Decay.KEY, Write.DELTA));
     return specs.stream();
+  }
+
+  @Test
+  void lowRankWritesAreRefused() {
+    try (OpenClDevice device = new OpenClProvider().openDevice(ClSettings.read())) {
+      LinearScanKernel kernel = device.kernel(LinearScanKernel.class).orElseThrow();
+      Support support =
+          kernel.supports(new LinearScanSpec(2, 2, 16, 24, 1, Decay.KEY, Write.LOW_RANK));
+      Support.No no = assertInstanceOf(Support.No.class, support);
+      assertTrue(no.reason().contains("LOW_RANK"), no.reason());
+    }
   }
 
   @ParameterizedTest
@@ -112,7 +123,7 @@ class RecurrentTest {
   }
 
   @Test
-  void wideKeysAreRefused() {
+  void wideKeysAndRankOneWritesAreRefused() {
     try (OpenClDevice device = new OpenClProvider().openDevice(ClSettings.read())) {
       LinearScanKernel kernel = device.kernel(LinearScanKernel.class).orElseThrow();
       Support.No no =
@@ -120,6 +131,9 @@ class RecurrentTest {
               Support.No.class,
               kernel.supports(new LinearScanSpec(1, 1, 512, 8, 1, Decay.NONE, Write.ADD)));
       assertTrue(no.reason().contains("keyDim 512"), no.reason());
+      assertInstanceOf(
+          Support.No.class,
+          kernel.supports(new LinearScanSpec(1, 1, 8, 8, 1, Decay.KEY, Write.LOW_RANK)));
     }
   }
 

@@ -14,7 +14,9 @@ public final class Architectures {
           new Gemma2(),
           new Gemma3(),
           new Phi3(),
-          new Gpt2());
+          new Gpt2(),
+          new Rwkv7(),
+          new Mamba2());
 
   private Architectures() {}
 

@@ -13,11 +13,11 @@ import java.util.function.IntPredicate;
 
 /** What the architectures read alike. */
 final class CommonSettings {
-  private static final int MAX_CONTEXT = 1 << 24;
-  private static final int MAX_DIM = 1 << 20;
+  static final int MAX_CONTEXT = 1 << 24;
+  static final int MAX_DIM = 1 << 20;
 
   /** Of heads, and of elements of a head. */
-  private static final int MAX_HEADS = 1 << 12;
+  static final int MAX_HEADS = 1 << 12;
 
   private static final int MAX_LAYERS = 4096;
   private static final String OTHER_MODEL = "use another model or file";
@@ -61,12 +61,7 @@ final class CommonSettings {
           queryHeads + " query heads are not a multiple of " + kvHeads + " KV heads",
           "download or convert the model again");
     }
-    int layers = settings.integer(Setting.LAYERS);
-    if (layers < 1 || layers > MAX_LAYERS) {
-      throw settings.error(
-          "the model says it has " + layers + " layers where 1 to " + MAX_LAYERS + " are possible",
-          "download or convert the model again");
-    }
+    int layers = layers(settings);
     return new Sizes(
         settings.vocabularySize(),
         extent(settings, Setting.CONTEXT, MAX_CONTEXT, settings.integer(Setting.CONTEXT, 131_072)),
@@ -83,7 +78,23 @@ final class CommonSettings {
             settings.integer(Setting.FEED_FORWARD_DIM, 4 * modelDim)));
   }
 
-  private static int extent(Settings settings, Setting setting, int max, int value) {
+  static int layers(Settings settings) {
+    int layers = settings.integer(Setting.LAYERS);
+    if (layers < 1 || layers > MAX_LAYERS) {
+      throw settings.error(
+          "the model says it has " + layers + " layers where 1 to " + MAX_LAYERS + " are possible",
+          "download or convert the model again");
+    }
+    return layers;
+  }
+
+  /** Of a model without attention. */
+  static ModelConfig.Attention noAttention(int layers) {
+    return new ModelConfig.Attention(
+        1, 0, false, false, false, List.of(), layers(layers, 0, layer -> true, -1));
+  }
+
+  static int extent(Settings settings, Setting setting, int max, int value) {
     if (value < 1 || value > max) {
       throw settings.error(
           "the setting "

@@ -14,6 +14,7 @@ import java.util.List;
  * @param norms normalisation
  * @param attention attention
  * @param feedForward feed-forward layers
+ * @param recurrence what layers compute instead of attention, or null for a transformer
  */
 public record ModelConfig(
     String architecture,
@@ -21,7 +22,44 @@ public record ModelConfig(
     Embedding embedding,
     Norms norms,
     Attention attention,
-    FeedForward feedForward) {
+    FeedForward feedForward,
+    Recurrence recurrence) {
+  /** A transformer. */
+  public ModelConfig(
+      String architecture,
+      Sizes sizes,
+      Embedding embedding,
+      Norms norms,
+      Attention attention,
+      FeedForward feedForward) {
+    this(architecture, sizes, embedding, norms, attention, feedForward, null);
+  }
+
+  /** Whether layers have a state of constant size instead of a KV cache. */
+  public boolean recurrent() {
+    return recurrence != null;
+  }
+
+  /**
+   * Layers with a state of constant size. The sizes' query and KV heads are then its heads, headDim
+   * the rows and valueDim the columns of a head's state.
+   */
+  public sealed interface Recurrence {
+    /**
+     * RWKV-7 (Peng et al. 2025, arXiv 2503.14456): time mix and channel mix.
+     *
+     * @param headNormEpsilon of the norm over each head's output
+     */
+    record Rwkv7(float headNormEpsilon) implements Recurrence {}
+
+    /**
+     * Mamba-2 (Dao and Gu 2024, arXiv 2405.21060).
+     *
+     * @param groups groups of heads that share B and C
+     * @param taps taps of the convolution before the recurrence
+     */
+    record Mamba2(int groups, int taps) implements Recurrence {}
+  }
 
   /**
    * Dimensions.

@@ -102,7 +102,19 @@ public enum Setting {
   /** Non-linearity of the feed-forward layer. */
   ACTIVATION("", "hidden_activation", "hidden_act", "activation_function"),
   /** Experts of a mixture. */
-  EXPERTS("expert_count", "num_local_experts", "num_experts");
+  EXPERTS("expert_count", "num_local_experts", "num_experts"),
+  /** RWKV: elements of a head. */
+  WKV_HEAD_DIM("wkv.head_size"),
+  /** Mamba: taps of the convolution. */
+  SSM_TAPS("ssm.conv_kernel"),
+  /** Mamba: elements of all heads together. */
+  SSM_INNER_DIM("ssm.inner_size"),
+  /** Mamba: rows of a head's state. */
+  SSM_STATE_DIM("ssm.state_size"),
+  /** Mamba-2: heads. */
+  SSM_HEADS("ssm.time_step_rank"),
+  /** Mamba-2: groups of heads that share B and C. */
+  SSM_GROUPS("ssm.group_count");
 
   private final String gguf;
   private final List<String> huggingFace;

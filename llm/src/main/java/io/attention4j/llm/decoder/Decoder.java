@@ -6,12 +6,15 @@ import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.RecurrentState;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
+import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.architecture.ModelConfig;
+import io.attention4j.llm.architecture.ModelConfig.Recurrence;
 import io.attention4j.llm.architecture.Weight;
 import io.attention4j.llm.loading.ModelFiles;
 import io.attention4j.llm.loading.SafetensorsWeightFiles;
@@ -20,6 +23,7 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntFunction;
 
 /**
  * The forward pass: embedding, blocks, final norm, output matrix. One call runs the rows of several
@@ -40,7 +44,8 @@ public final class Decoder implements AutoCloseable {
   private final ModelConfig config;
   private final Activations activations;
   private final RopeAngles[] ropes;
-  private final List<TransformerBlock> blocks;
+  private final List<Block> blocks;
+  private final Norm embeddingNorm;
   private final ElementwiseKernel elementwise;
   private final EmbeddingKernel embedding;
   private final Tensor tokenTable;
@@ -114,22 +119,48 @@ public final class Decoder implements AutoCloseable {
               arena,
               hostArena);
     }
-    BlockLoader loader =
-        new BlockLoader(
-            config,
-            options.contextTokens(),
-            weights,
-            keep(new SafetensorsWeightFiles()),
-            kernels,
-            caches,
-            activations,
-            ropes);
+    embeddingNorm =
+        config.recurrence() instanceof Recurrence.Rwkv7
+            ? Rwkv7Loader.embeddingNorm(config, weights, kernels)
+            : null;
+    IntFunction<Block> loader = loader(options, weights, kernels, caches, arena);
     blocks = new ArrayList<>(sizes.layers());
     for (int layer = 0; layer < sizes.layers(); layer++) {
-      blocks.add(keep(loader.load(layer, options.attention().get(layer))));
+      blocks.add(keep(loader.apply(layer)));
     }
     head = keep(OutputHead.load(config, weights, tokenTable, activations, kernels, hostArena));
     weights.requireAllTaken();
+  }
+
+  private IntFunction<Block> loader(
+      Options options,
+      WeightLoader weights,
+      KernelSelector kernels,
+      KvCache.Factory caches,
+      Device.TensorArena arena) {
+    return switch (config.recurrence()) {
+      case null -> {
+        BlockLoader loader =
+            new BlockLoader(
+                config,
+                options.contextTokens(),
+                weights,
+                keep(new SafetensorsWeightFiles()),
+                kernels,
+                caches,
+                activations,
+                ropes);
+        yield layer -> loader.load(layer, options.attention().get(layer));
+      }
+      case Recurrence.Rwkv7 rwkv -> {
+        Rwkv7Activations own = new Rwkv7Activations(config, options.maxRows(), arena);
+        yield new Rwkv7Loader(config, weights, kernels, activations, own)::load;
+      }
+      case Recurrence.Mamba2 mamba -> {
+        Mamba2Activations own = new Mamba2Activations(config, options.maxRows(), arena);
+        yield new Mamba2Loader(config, weights, kernels, activations, own)::load;
+      }
+    };
   }
 
   private <T extends AutoCloseable> T keep(T resource) {
@@ -142,9 +173,26 @@ public final class Decoder implements AutoCloseable {
     return BlockLoader.shape(config, layer, contextTokens);
   }
 
+  /** Bytes of a recurrent model's state of one sequence, all layers, without snapshots. */
+  public static long stateBytes(ModelConfig config) {
+    Shape[] shapes =
+        switch (config.recurrence()) {
+          case null -> new Shape[0];
+          case Recurrence.Rwkv7 rwkv -> Rwkv7Block.stateShapes(config.sizes());
+          case Recurrence.Mamba2 mamba -> Mamba2Block.stateShapes(config);
+        };
+    return Math.multiplyExact(RecurrentState.bytes(shapes), (long) config.sizes().layers());
+  }
+
   /** Bytes of the tensors of a step with this many rows. */
   public static long scratchBytes(ModelConfig config, int maxRows) {
-    return Activations.bytes(config, maxRows);
+    long own =
+        switch (config.recurrence()) {
+          case null -> 0;
+          case Recurrence.Rwkv7 rwkv -> Rwkv7Activations.bytes(config, maxRows);
+          case Recurrence.Mamba2 mamba -> Mamba2Activations.bytes(config, maxRows);
+        };
+    return own + Activations.bytes(config, maxRows);
   }
 
   /** Most rows of a step. */
@@ -155,7 +203,7 @@ public final class Decoder implements AutoCloseable {
   /** Bytes of weights that one token reads: what bounds decoding. */
   public long weightBytesPerToken() {
     long bytes = head.weightBytes();
-    for (TransformerBlock block : blocks) {
+    for (Block block : blocks) {
       bytes += block.weightBytes();
     }
     return bytes;
@@ -167,7 +215,7 @@ public final class Decoder implements AutoCloseable {
     boolean complete = false;
     try {
       for (int layer = 0; layer < fresh.length; layer++) {
-        fresh[layer] = blocks.get(layer).attentionLayer().newState();
+        fresh[layer] = blocks.get(layer).newState();
       }
       complete = true;
       return fresh;
@@ -208,7 +256,7 @@ public final class Decoder implements AutoCloseable {
     int row = 0;
     for (int s = 0; s < count; s++) {
       Step step = steps[s];
-      batch.add(step.rows, step.position);
+      batch.continued(batch.add(step.rows, step.position), step.continued);
       for (int i = 0; i < step.rows; i++) {
         tokens[row] = step.tokens[step.from + i];
         positions[row++] = step.position + i;
@@ -223,6 +271,9 @@ public final class Decoder implements AutoCloseable {
     if (scale != 1) {
       elementwise.run(
           ElementwiseKernel.Operation.SCALE, activations.residual, null, scale, elements);
+    }
+    if (embeddingNorm != null) {
+      embeddingNorm.run(activations.residual, rows, activations.residual);
     }
     if (positionTable != null) {
       positionEmbedding.run(positionTable, positions, rows, activations.branch);

@@ -29,6 +29,7 @@ public final class Step {
   int from;
   int rows;
   int position;
+  boolean continued;
   Output output;
   int outputFrom;
   RowSink sink;
@@ -58,6 +59,12 @@ public final class Step {
     from = first;
     rows = count;
     position = firstPosition;
+    return this;
+  }
+
+  /** Says whether the next step of this sequence brings more of the same prompt. */
+  public Step continued(boolean moreFollows) {
+    continued = moreFollows;
     return this;
   }
 

@@ -12,7 +12,7 @@ import io.attention4j.engine.tensor.Tensor;
  * One layer: attention, then feed-forward, each normalised before and added to the residual. What
  * an architecture lacks is null.
  */
-final class TransformerBlock implements AutoCloseable {
+final class TransformerBlock implements Block {
   /** Weights and kernels of the attention branch. */
   record AttentionBranch(
       Norm norm,
@@ -55,12 +55,13 @@ final class TransformerBlock implements AutoCloseable {
     this.attendedRows = Activations.flat(activations.attended);
   }
 
-  AttentionLayer attentionLayer() {
-    return attention.layer();
+  @Override
+  public LayerState newState() {
+    return attention.layer().newState();
   }
 
-  /** Runs the layer over the first rows of the residual; states are this layer's, per sequence. */
-  void run(int rows, LayerState[] states, LayerInputs inputs) {
+  @Override
+  public void run(int rows, LayerState[] states, LayerInputs inputs) {
     attend(rows, states, inputs);
     feedForward(rows);
   }
@@ -99,8 +100,8 @@ final class TransformerBlock implements AutoCloseable {
         ElementwiseKernel.Operation.ADD, a.residual, a.branch, 0, rows * a.residual.extent(1));
   }
 
-  /** Bytes of matrices read for one row. */
-  long weightBytes() {
+  @Override
+  public long weightBytes() {
     return attention.queryKeyValue().weightBytes()
         + attention.output().weightBytes()
         + feedForward.gateUp().weightBytes()

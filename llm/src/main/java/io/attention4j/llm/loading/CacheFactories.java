@@ -1,9 +1,9 @@
 package io.attention4j.llm.loading;
 
 import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.KvCacheProvider;
 import io.attention4j.engine.operator.OptionSpec;
-import io.attention4j.engine.runtime.KernelSelector;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.TreeSet;
@@ -17,7 +17,7 @@ public final class CacheFactories {
    *
    * @throws IllegalArgumentException if a name is unknown; lists the known ones
    */
-  public static KvCache.Factory create(String option, KernelSelector kernels) {
+  public static KvCache.Factory create(String option, KvCacheContext context) {
     Set<String> wanted = new TreeSet<>();
     for (String part : option.split("\\+", -1)) {
       wanted.add(OptionSpec.parse(part).name());
@@ -25,7 +25,7 @@ public final class CacheFactories {
     Set<String> known = new TreeSet<>();
     for (KvCacheProvider provider : ServiceLoader.load(KvCacheProvider.class)) {
       if (provider.names().containsAll(wanted)) {
-        return provider.create(option, kernels);
+        return provider.create(option, context);
       }
       known.addAll(provider.names());
     }

@@ -10,6 +10,7 @@ import io.attention4j.llm.format.ModelFormatException;
 import io.attention4j.llm.format.TensorSource;
 import io.attention4j.llm.gguf.GgufFile;
 import io.attention4j.llm.gguf.GgufMetadata;
+import io.attention4j.llm.rwkv.RwkvFile;
 import io.attention4j.llm.safetensors.HuggingFaceFolder;
 import io.attention4j.llm.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -19,7 +20,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** An opened model: GGUF file (or split) or Hugging Face folder. Owns the mappings. */
+/**
+ * An opened model: GGUF file (or split), Hugging Face folder or file of rwkv.cpp. Owns the
+ * mappings.
+ */
 public final class ModelFiles implements AutoCloseable {
   /** Makes the tokenizer on demand: it costs more than all else here. */
   @FunctionalInterface
@@ -70,7 +74,9 @@ public final class ModelFiles implements AutoCloseable {
     if (Files.isDirectory(path)) {
       return openFolder(HuggingFaceFolder.open(path));
     }
-    return openGguf(path, GgufFile.open(path));
+    return RwkvFile.isOne(path)
+        ? openRwkv(RwkvFile.open(path))
+        : openGguf(path, GgufFile.open(path));
   }
 
   /**
@@ -82,9 +88,53 @@ public final class ModelFiles implements AutoCloseable {
     if (Files.isDirectory(path)) {
       return Tokenizer.fromFolder(path);
     }
+    if (RwkvFile.isOne(path)) {
+      try (RwkvFile file = RwkvFile.open(path)) {
+        return rwkvTokenizer(file);
+      }
+    }
     try (GgufFile file = GgufFile.open(path)) {
       return Tokenizer.fromGguf(new GgufTokenizerMetadata(path, file.metadata()));
     }
+  }
+
+  private static ModelFiles openRwkv(RwkvFile file) {
+    boolean opened = false;
+    try {
+      Path path = file.path();
+      Architecture architecture = architecture(path, Settings.Format.GGUF, "rwkv7");
+      TensorNames names =
+          TensorNames.resolve(path, file, architecture.names(Settings.Format.GGUF), false);
+      ModelFiles files =
+          new ModelFiles(
+              path,
+              file,
+              architecture,
+              names,
+              new RwkvSettings(file),
+              path.getFileName().toString(),
+              Optional.empty(),
+              () -> rwkvTokenizer(file));
+      opened = true;
+      return files;
+    } finally {
+      if (!opened) {
+        file.close();
+      }
+    }
+  }
+
+  private static Tokenizer rwkvTokenizer(RwkvFile file) {
+    if (file.vocabulary() != 256) {
+      throw new ModelFormatException(
+          file.path(),
+          "the file has "
+              + file.vocabulary()
+              + " tokens but, as all files of rwkv.cpp, no texts of them, and only vocabularies of"
+              + " 256 are known to be bytes",
+          "use a GGUF file of the model");
+    }
+    return Tokenizer.ofBytes(file.path());
   }
 
   private static ModelFiles openGguf(Path path, GgufFile file) {

@@ -66,6 +66,42 @@ public final class WeightLoader {
     return toDevice(checked(files.names().name(weight, layer) + ".weight", Shape.of(size)));
   }
 
+  /** A weight of any shape with this many elements, F32 [size] on the device. */
+  public Tensor flat(Weight weight, int layer, long size) {
+    String name = files.names().name(weight, layer) + ".weight";
+    Tensor stored = files.tensors().tensor(name);
+    if (stored.shape().elements() == size) {
+      taken.add(name);
+      return toDevice(stored.reshape(size));
+    }
+    return toDevice(checked(name, Shape.of(size)));
+  }
+
+  /** As {@link #flat} for converters that leave the suffix ".weight" out. */
+  public Tensor flatPlain(Weight weight, int layer, long size) {
+    String name = files.names().name(weight, layer);
+    if (!files.tensors().names().contains(name)) {
+      return flat(weight, layer, size);
+    }
+    Tensor stored = files.tensors().tensor(name);
+    taken.add(name);
+    return toDevice(
+        stored.shape().elements() == size ? stored.reshape(size) : checked(name, Shape.of(size)));
+  }
+
+  /** The first matrix of a product through few dimensions, [1 .. maxRank, in]. */
+  public Tensor downProjection(Weight weight, int layer, long in, long maxRank) {
+    String name = files.names().name(weight, layer) + ".weight";
+    Tensor stored = files.tensors().tensor(name);
+    long rank = stored.shape().rank() == 2 ? stored.extent(0) : 1;
+    return checked(name, Shape.of(Math.clamp(rank, 1, maxRank), in));
+  }
+
+  /** Takes a weight that a converter writes although nothing uses it. */
+  public void ignore(Weight weight, int layer) {
+    taken.add(files.names().name(weight, layer) + ".weight");
+  }
+
   /** The bias of a norm or linear layer, F32 [size] on the device, if the file has it. */
   public Optional<Tensor> bias(Weight weight, int layer, long size) {
     String name = files.names().name(weight, layer) + ".bias";

@@ -7,6 +7,7 @@ import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.format.ModelFormatException;
 import io.attention4j.llm.format.TensorSource;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -314,7 +315,7 @@ public final class TorchFile implements TensorSource {
     }
     try (InputStream in = zip.getInputStream(entry)) {
       return in.readNBytes(most);
-    } catch (ZipException e) {
+    } catch (ZipException | EOFException e) {
       throw new ModelFormatException(
           file, "the entry " + quote(entry.getName()) + " cannot be read", DAMAGED, e);
     }

@@ -30,6 +30,7 @@ final class GgufVocabulary {
 
   private final TokenizerMetadata metadata;
   private final boolean sentencePiece;
+  private final boolean longestMatch;
   private final String[] tokens;
   private final int[] types;
 
@@ -45,15 +46,16 @@ final class GgufVocabulary {
             .string(KEYS + "model")
             .orElseThrow(
                 () -> bad("the file has no tokenizer.ggml.model, so it holds no vocabulary"));
+    sentencePiece = model.equals("llama");
+    longestMatch = model.equals("rwkv");
     switch (model) {
-      case "llama" -> sentencePiece = true;
-      case "gpt2" -> sentencePiece = false;
+      case "llama", "gpt2", "rwkv" -> {}
       default ->
           throw bad(
               "tokenizer.ggml.model is "
                   + quote(model)
-                  + ", while this version reads gpt2 (byte-level BPE) and llama (SentencePiece"
-                  + " BPE)");
+                  + ", while this version reads gpt2 (byte-level BPE), llama (SentencePiece"
+                  + " BPE) and rwkv (longest match)");
     }
     tokens = required(metadata.strings(KEYS + "tokens"), "tokens");
     if (tokens.length == 0) {
@@ -86,6 +88,22 @@ final class GgufVocabulary {
 
   boolean sentencePiece() {
     return sentencePiece;
+  }
+
+  /** Whether the longest token is taken, RWKV's way, instead of merging pairs. */
+  boolean longestMatch() {
+    return longestMatch;
+  }
+
+  /** Bytes of the tokens that stand for text; null for the others. */
+  byte[][] textPieces() {
+    byte[][] pieces = new byte[tokens.length][];
+    for (int id = 0; id < tokens.length; id++) {
+      if (!isSpecial(id) && types[id] != UNUSED) {
+        pieces[id] = piece(id);
+      }
+    }
+    return pieces;
   }
 
   int size() {
@@ -173,7 +191,7 @@ final class GgufVocabulary {
   boolean addsBos() {
     return metadata
         .flag(KEYS + "add_bos_token")
-        .orElseGet(() -> sentencePiece || preTokenizer().addsBos());
+        .orElseGet(() -> sentencePiece || !longestMatch && preTokenizer().addsBos());
   }
 
   boolean addsEos() {
@@ -227,6 +245,9 @@ final class GgufVocabulary {
   private byte[] piece(int id) {
     if (isAdded(id)) {
       return addedText(id).getBytes(StandardCharsets.UTF_8);
+    }
+    if (longestMatch) {
+      return EscapedBytes.of(tokens[id]);
     }
     if (!sentencePiece) {
       return ByteLevelAlphabet.bytes(tokens[id]);

@@ -12,7 +12,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * A tokenizer.json in the native library. Any number of threads may encode at once; closing waits
  * for them.
  */
-final class NativeTokenizer implements AutoCloseable {
+final class NativeTokenizer implements Encoder {
   private static final TokenizersLibrary LIBRARY = TokenizersLibrary.LIB;
 
   private final ReadWriteLock lock = new ReentrantReadWriteLock();
@@ -29,7 +29,7 @@ final class NativeTokenizer implements AutoCloseable {
    */
   NativeTokenizer(String json, Path file) {
     this.file = file;
-    if (!replaceLoneSurrogates(json).equals(json)) {
+    if (!Surrogates.replaceLone(json).equals(json)) {
       throw new ModelFormatException(
           file,
           "the vocabulary holds half of a surrogate pair, which is no character",
@@ -55,8 +55,10 @@ final class NativeTokenizer implements AutoCloseable {
    * @throws IllegalStateException after close
    * @throws TokenizerException if the vocabulary has no ids for this text
    */
-  int[] encode(String text) {
-    String whole = replaceLoneSurrogates(text);
+  @Override
+  public int[] encode(String text) {
+    // JNI would pass a lone surrogate as bytes that are not UTF-8, and spoil the whole text.
+    String whole = Surrogates.replaceLone(text);
     lock.readLock().lock();
     try {
       if (handle == 0) {
@@ -102,27 +104,5 @@ final class NativeTokenizer implements AutoCloseable {
       out[i] = Math.toIntExact(ids[i]);
     }
     return out;
-  }
-
-  /** JNI would pass a lone surrogate as bytes that are not UTF-8, and spoil the whole text. */
-  private static String replaceLoneSurrogates(String text) {
-    StringBuilder fixed = null;
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (!Character.isSurrogate(c)) {
-        continue;
-      }
-      if (Character.isHighSurrogate(c)
-          && i + 1 < text.length()
-          && Character.isLowSurrogate(text.charAt(i + 1))) {
-        i++;
-        continue;
-      }
-      if (fixed == null) {
-        fixed = new StringBuilder(text);
-      }
-      fixed.setCharAt(i, '\uFFFD');
-    }
-    return fixed == null ? text : fixed.toString();
   }
 }

@@ -5,7 +5,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashSet;
+import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -23,14 +25,14 @@ import java.util.Set;
  * IllegalStateException}; decoding and the accessors go on working.
  */
 public final class Tokenizer implements AutoCloseable {
-  private final NativeTokenizer encoder;
+  private final Encoder encoder;
   private final Vocabulary vocabulary;
   private final SpecialTokens specialTokens;
   private final int[] prefix;
   private final int[] suffix;
 
   private Tokenizer(
-      NativeTokenizer encoder,
+      Encoder encoder,
       Vocabulary vocabulary,
       SpecialTokens specialTokens,
       int[] prefix,
@@ -43,8 +45,8 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   /**
-   * The tokenizer inside a GGUF file: {@code tokenizer.ggml.model} {@code gpt2} (byte-level BPE) or
-   * {@code llama} (SentencePiece BPE).
+   * The tokenizer inside a GGUF file: {@code tokenizer.ggml.model} {@code gpt2} (byte-level BPE),
+   * {@code llama} (SentencePiece BPE) or {@code rwkv} (longest match).
    *
    * @throws ModelFormatException if the metadata holds no usable vocabulary
    * @throws TokenizerException if the native library cannot run here
@@ -67,11 +69,33 @@ public final class Tokenizer implements AutoCloseable {
     int[] prefix = file.addsBos() ? ids(bos) : new int[0];
     int[] suffix = file.addsEos() ? ids(eos) : new int[0];
     return new Tokenizer(
-        new NativeTokenizer(TokenizerJson.of(file), file.file()),
+        file.longestMatch()
+            ? new LongestMatch(file.textPieces(), file.file())
+            : new NativeTokenizer(TokenizerJson.of(file), file.file()),
         vocabulary,
         special,
         prefix,
         suffix);
+  }
+
+  /**
+   * One token per byte of UTF-8, without special tokens.
+   *
+   * @param file the model, for messages
+   */
+  public static Tokenizer ofBytes(Path file) {
+    byte[][] pieces = new byte[256][];
+    for (int value = 0; value < pieces.length; value++) {
+      pieces[value] = new byte[] {(byte) value};
+    }
+    Vocabulary vocabulary = new Vocabulary(pieces, new BitSet(), Map.of(), false);
+    OptionalInt none = OptionalInt.empty();
+    return new Tokenizer(
+        new LongestMatch(pieces, file),
+        vocabulary,
+        new SpecialTokens(none, none, none, none, none, none, Set.of()),
+        new int[0],
+        new int[0]);
   }
 
   /**

@@ -28,11 +28,6 @@ public final class LayerWeights {
     return new LayerWeights(source, prefix + part + ".");
   }
 
-  /** Whether there is such a weight. */
-  public boolean has(String name) {
-    return source.weight(prefix + name).isPresent();
-  }
-
   /**
    * A weight as rows of its last dimension.
    *

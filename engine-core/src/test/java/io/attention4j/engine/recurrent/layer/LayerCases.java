@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /** Layers of every kind, 8 wide with two heads, and weights by name. */
 final class LayerCases {
@@ -92,6 +93,16 @@ final class LayerCases {
             null,
             Cases.wave(0.8, WIDTH, 5),
             null));
+    Map<String, long[]> quasi =
+        Map.of(
+            "W_in", new long[] {WIDTH, 4 * WIDTH},
+            "conv", new long[] {2 * WIDTH, 4},
+            "conv_b", new long[] {2 * WIDTH},
+            "W_g", new long[] {2 * WIDTH, 6 * WIDTH},
+            "W_out", new long[] {2 * WIDTH, WIDTH});
+    LayerWeights quasiWeights = new LayerWeights(source(Arena.ofAuto(), quasi), "");
+    all.put("qlstm", new QuasiLstmLayer(quasiWeights, WIDTH, OptionalDouble.empty()));
+    all.put("qlstm reversed", new QuasiLstmLayer(quasiWeights, WIDTH, OptionalDouble.of(1.7)));
     all.putAll(MemoryLayerCases.all());
     return all;
   }

@@ -28,7 +28,10 @@ public enum PageFormat {
     this.elementBytes = elementBytes;
   }
 
-  /** The constant of a format. */
+  /**
+   * The constant of a format that kernels read where it lies; for Q4, which {@link PageReader}
+   * expands by tiles, that of the tile.
+   */
   public static PageFormat of(KvFormat format) {
     return switch (format) {
       case KvFormat.Plain plain ->
@@ -39,6 +42,7 @@ public enum PageFormat {
             default -> throw new IllegalArgumentException(plain.dtype() + " is no cache format");
           };
       case KvFormat.Q8 q8 -> Q8;
+      case KvFormat.Q4 q4 -> F32;
     };
   }
 
@@ -69,7 +73,7 @@ public enum PageFormat {
    * Reads slots [slot, slot + count) of a page of vectors of {@code dim} elements that begins at
    * byte {@code offset} to {@code to}, row-major from {@code at}.
    */
-  public void read(
+  void read(
       MemorySegment memory,
       long offset,
       int capacity,

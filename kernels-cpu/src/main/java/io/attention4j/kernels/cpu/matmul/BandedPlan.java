@@ -85,25 +85,22 @@ public abstract class BandedPlan implements MatmulPlan, Parallel.Body {
 
   /**
    * Stores products of one row of x with {@code count} rows of a weight from {@code firstRow} on,
-   * which stand at {@code sums[at]}, {@code sums[at + step]} and so on.
+   * which stand at {@code sums[at]} and on; changes them.
    */
   protected final void store(
-      int weightIndex, int row, long firstRow, int count, float[] sums, int at, int step) {
+      int weightIndex, int row, long firstRow, int count, float[] sums, int at) {
     Tensor out = outputs[weightIndex];
     MemorySegment target = HostMemory.of(out);
     long outFeatures = weights.get(weightIndex).extent(0);
     long first = out.byteOffset() + (row * outFeatures + firstRow) * Float.BYTES;
     float[] bias = biases[weightIndex];
-    for (int i = 0; i < count; i++) {
-      float y = sums[at + i * step];
-      if (bias != null) {
-        y += bias[(int) firstRow + i];
-      }
-      if (accumulate) {
-        y += target.get(Tensor.FLOAT, first + 4L * i);
-      }
-      target.set(Tensor.FLOAT, first + 4L * i, y);
+    for (int i = 0; bias != null && i < count; i++) {
+      sums[at + i] += bias[(int) firstRow + i];
     }
+    for (int i = 0; accumulate && i < count; i++) {
+      sums[at + i] += target.get(Tensor.FLOAT, first + 4L * i);
+    }
+    MemorySegment.copy(sums, at, target, Tensor.FLOAT, first, count);
   }
 
   @Override

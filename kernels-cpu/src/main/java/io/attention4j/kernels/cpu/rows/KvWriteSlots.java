@@ -1,8 +1,10 @@
 package io.attention4j.kernels.cpu.rows;
 
 import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvFormat.Q8;
 import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.attention.Q4Slots;
 import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.spi.Support;
 import io.attention4j.engine.spi.TensorChecks;
@@ -69,6 +71,12 @@ public final class KvWriteSlots implements KvWriteKernel {
       case Q8 q8 -> {
         long scaleAt = pageAt + Q8.scaleOffset(capacity, dim) + (long) slot * Float.BYTES;
         storeQ8(dim, page, pageAt + (long) slot * dim, scaleAt);
+      }
+      case Q4 q4 -> {
+        long codes = pageAt + (long) slot * Q4.codeBytes(dim);
+        long parameters =
+            pageAt + Q4.parameterOffset(capacity, dim) + (long) slot * Q4.parameterBytes(dim);
+        Q4Slots.encode(row, 0, dim, page, codes, page, parameters);
       }
     }
   }

@@ -25,12 +25,17 @@ public abstract class RowPieces implements Parallel.Body {
 
   /** Calls {@link #range} for pieces that cover {@code count} items, and returns when all ran. */
   protected final void sweep(long count, long elementsPerItem) {
+    sweep(count, elementsPerItem, PIECES_PER_THREAD);
+  }
+
+  /** As {@link #sweep(long, long)} with another number of pieces for each thread. */
+  protected final void sweep(long count, long elementsPerItem, int piecesPerThread) {
     if (count <= 1 || workers.threads() == 1 || count * elementsPerItem < SMALL_ELEMENTS) {
       range(0, count, 0);
       return;
     }
     items = count;
-    itemsPerPiece = Math.ceilDiv(count, (long) workers.threads() * PIECES_PER_THREAD);
+    itemsPerPiece = Math.ceilDiv(count, (long) workers.threads() * piecesPerThread);
     workers.run((int) Math.ceilDiv(count, itemsPerPiece), this);
   }
 

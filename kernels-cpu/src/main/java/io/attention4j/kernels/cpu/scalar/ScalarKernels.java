@@ -2,9 +2,11 @@ package io.attention4j.kernels.cpu.scalar;
 
 import io.attention4j.engine.runtime.Parallel;
 import io.attention4j.engine.spi.ActivationKernel;
+import io.attention4j.engine.spi.CausalConvKernel;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
 import io.attention4j.engine.spi.KvWriteKernel;
+import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
 import io.attention4j.engine.spi.RopeKernel;
@@ -27,6 +29,8 @@ public final class ScalarKernels {
         .with(ActivationKernel.class, new ScalarActivation(workers))
         .with(ElementwiseKernel.class, new ScalarElementwise(workers))
         .with(SoftmaxKernel.class, new ScalarSoftmax(workers))
+        .with(LinearScanKernel.class, new ScalarLinearScan(workers))
+        .with(CausalConvKernel.class, new ScalarCausalConv(workers))
         .with(EmbeddingKernel.class, new EmbeddingRows(workers, RowDecoder::plain))
         .with(KvWriteKernel.class, new KvWriteSlots());
   }

@@ -80,7 +80,7 @@ final class ScalarMatmul implements MatmulKernel {
         for (int i = 0; i < bands.rows(band); i++) {
           sums[worker][i] = dot(w, i * in, input, r * in, in);
         }
-        store(index, r, bands.firstRow(band), bands.rows(band), sums[worker], 0, 1);
+        store(index, r, bands.firstRow(band), bands.rows(band), sums[worker], 0);
       }
     }
 

@@ -7,6 +7,7 @@ import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.GatheredKeys;
+import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.Selection;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
@@ -17,7 +18,7 @@ import java.util.Arrays;
 
 /**
  * Walks over the pages of a chunk's runs for {@link Decode}: scores of all rows, then sums of
- * values. Gathered keys are copied to a page of their own first.
+ * values. Gathered keys are copied to a page of their own first, Q4 pages expanded by tiles.
  */
 final class DecodePages {
   private final AttentionSpec spec;
@@ -27,6 +28,8 @@ final class DecodePages {
   private final ValueSums values;
   private final PageFormat keyFormat;
   private final PageFormat valueFormat;
+  private final boolean expandsKeys;
+  private final boolean expandsValues;
 
   private AttentionBatch batch;
   private AttentionInputs in;
@@ -40,6 +43,8 @@ final class DecodePages {
     this.values = values;
     keyFormat = PageFormat.of(spec.keyFormat());
     valueFormat = PageFormat.of(spec.valueFormat());
+    expandsKeys = spec.keyFormat() instanceof Q4;
+    expandsValues = spec.valueFormat() instanceof Q4;
   }
 
   /** Takes the arguments of a run. */
@@ -102,7 +107,13 @@ final class DecodePages {
       }
       int part = Math.min(page.length() - at, keys - k);
       MemorySegment memory = PageFormat.host(page.keys());
-      scoreQuads(memory, page.keyOffset(), page.capacity(), at, part, key + k, room);
+      if (expandsKeys) {
+        Q4Expand.slots(
+            memory, page.keyOffset(), page.capacity(), spec.headDim(), at, part, room.gathered, 0);
+        scoreQuads(room.gathered, 0, KEYS, 0, part, key + k, room);
+      } else {
+        scoreQuads(memory, page.keyOffset(), page.capacity(), at, part, key + k, room);
+      }
       if (positions) {
         for (int i = 0; i < part; i++) {
           room.position[k + i] = MaskBounds.relative(batch, sequence, page.position(at + i));
@@ -163,7 +174,16 @@ final class DecodePages {
         page = in.kv().page(sequence, kvHead, ++p);
       }
       MemorySegment memory = PageFormat.host(page.keys());
-      copy(keyFormat, spec.headDim(), memory, page.keyOffset(), page.capacity(), at, room, k);
+      copy(
+          expandsKeys,
+          keyFormat,
+          spec.headDim(),
+          memory,
+          page.keyOffset(),
+          page.capacity(),
+          at,
+          room,
+          k);
       room.position[k] = MaskBounds.relative(batch, sequence, page.position(at));
       float[] bias = page.bias();
       biased |= bias != null;
@@ -189,7 +209,20 @@ final class DecodePages {
       }
       int part = Math.min(page.length() - at, keys - k);
       MemorySegment memory = PageFormat.host(page.values());
-      addQuads(memory, page.valueOffset(), page.capacity(), at, part, key + k, room);
+      if (expandsValues) {
+        Q4Expand.slots(
+            memory,
+            page.valueOffset(),
+            page.capacity(),
+            spec.valueDim(),
+            at,
+            part,
+            room.gathered,
+            0);
+        addQuads(room.gathered, 0, KEYS, 0, part, key + k, room);
+      } else {
+        addQuads(memory, page.valueOffset(), page.capacity(), at, part, key + k, room);
+      }
       k += part;
       at = 0;
     }
@@ -233,13 +266,23 @@ final class DecodePages {
         page = in.kv().page(sequence, kvHead, ++p);
       }
       MemorySegment memory = PageFormat.host(page.values());
-      copy(valueFormat, spec.valueDim(), memory, page.valueOffset(), page.capacity(), at, room, k);
+      copy(
+          expandsValues,
+          valueFormat,
+          spec.valueDim(),
+          memory,
+          page.valueOffset(),
+          page.capacity(),
+          at,
+          room,
+          k);
     }
     addQuads(room.gathered, 0, KEYS, 0, keys, key, room);
   }
 
   /** Copies a slot of a page to slot {@code k} of the room's page of {@link TileTable#KEYS}. */
   private static void copy(
+      boolean expand,
       PageFormat format,
       int dim,
       MemorySegment memory,
@@ -248,6 +291,10 @@ final class DecodePages {
       int slot,
       DecodeRoom room,
       int k) {
+    if (expand) {
+      Q4Expand.slots(memory, offset, capacity, dim, slot, 1, room.gathered, k);
+      return;
+    }
     long bytes = (long) dim * format.elementBytes();
     MemorySegment.copy(memory, offset + slot * bytes, room.gathered, k * bytes, bytes);
     if (format == PageFormat.Q8) {

@@ -2,6 +2,8 @@ package io.attention4j.kernels.cpu.simd;
 
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionSpec;
+import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
 import io.attention4j.kernels.cpu.attention.PageFormat;
@@ -69,7 +71,10 @@ final class DecodeRoom {
   /** Biases of a run's keys. */
   final float[] bias = new float[TileTable.KEYS];
 
-  /** A page of {@link TileTable#KEYS} slots for the keys or values of a gathered run, or null. */
+  /**
+   * A page of {@link TileTable#KEYS} slots for the keys or values of a gathered run, or for those
+   * of a Q4 page as floats; null where neither is read.
+   */
   final MemorySegment gathered;
 
   /** First slot of each run; for gathered keys the first entry. */
@@ -105,14 +110,20 @@ final class DecodeRoom {
     rowFloats = new float[Math.max(dots.rowFloats(), values.rowFloats())];
     gathered =
         spec.selection() == AttentionSpec.SelectionKind.GATHERED
+                || spec.keyFormat() instanceof Q4
+                || spec.valueFormat() instanceof Q4
             ? Arena.ofAuto().allocate(gatheredBytes(spec), Tensor.ALIGNMENT_BYTES)
             : null;
   }
 
   private static long gatheredBytes(AttentionSpec spec) {
     return Math.max(
-        spec.keyFormat().pageBytes(TileTable.KEYS, spec.headDim()),
-        spec.valueFormat().pageBytes(TileTable.KEYS, spec.valueDim()));
+        tileBytes(spec.keyFormat(), spec.headDim()),
+        tileBytes(spec.valueFormat(), spec.valueDim()));
+  }
+
+  private static long tileBytes(KvFormat format, int dim) {
+    return (format instanceof Q4 ? KvFormat.F32 : format).pageBytes(TileTable.KEYS, dim);
   }
 
   /** Starts a piece: no rows, no runs. */

@@ -166,16 +166,14 @@ final class KeyDots {
     for (int k = 0; width > dim - first && k < keys; k++) {
       Arrays.fill(rows, k * width + dim - first, (k + 1) * width, 0);
     }
-    int k = 0;
-    for (; k + 2 <= keys; k += 2) {
-      dots2(rows, k * width, width, q, qAt + first, all, first > 0, lanes, k * 4 * LANES);
-    }
-    if (k < keys) {
-      dots1(rows, k * width, width, q, qAt + first, all, first > 0, lanes, k * 4 * LANES);
+    // A last odd key takes along what the row behind it holds, which nobody reads.
+    for (int k = 0; k < keys; k += 2) {
+      dots(rows, k * width, width, q, qAt + first, all, first > 0, lanes, k * 4 * LANES);
     }
   }
 
-  private static void dots2(
+  /** Two keys at a time and too large for C2 to inline, see {@link ValueSums}. */
+  private static void dots(
       float[] rows,
       int at,
       int width,
@@ -227,39 +225,6 @@ final class KeyDots {
     c11.intoArray(lanes, to + 5 * LANES);
     c12.intoArray(lanes, to + 6 * LANES);
     c13.intoArray(lanes, to + 7 * LANES);
-  }
-
-  private static void dots1(
-      float[] rows,
-      int at,
-      int width,
-      float[] q,
-      int qAt,
-      int qStride,
-      boolean add,
-      float[] lanes,
-      int to) {
-    FloatVector c0 = FloatVector.zero(FLOAT);
-    FloatVector c1 = FloatVector.zero(FLOAT);
-    FloatVector c2 = FloatVector.zero(FLOAT);
-    FloatVector c3 = FloatVector.zero(FLOAT);
-    if (add) {
-      c0 = FloatVector.fromArray(FLOAT, lanes, to);
-      c1 = FloatVector.fromArray(FLOAT, lanes, to + LANES);
-      c2 = FloatVector.fromArray(FLOAT, lanes, to + 2 * LANES);
-      c3 = FloatVector.fromArray(FLOAT, lanes, to + 3 * LANES);
-    }
-    for (int d = 0; d < width; d += LANES) {
-      FloatVector x = FloatVector.fromArray(FLOAT, rows, at + d);
-      c0 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + d), c0);
-      c1 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + qStride + d), c1);
-      c2 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + 2 * qStride + d), c2);
-      c3 = x.fma(FloatVector.fromArray(FLOAT, q, qAt + 3 * qStride + d), c3);
-    }
-    c0.intoArray(lanes, to);
-    c1.intoArray(lanes, to + LANES);
-    c2.intoArray(lanes, to + 2 * LANES);
-    c3.intoArray(lanes, to + 3 * LANES);
   }
 
   private void scale(

@@ -10,6 +10,7 @@ import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.PagedKv;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
 import io.attention4j.kernels.cpu.attention.PageFormat;
+import io.attention4j.kernels.cpu.attention.PageReader;
 import io.attention4j.kernels.cpu.attention.TileTable;
 import jdk.incubator.vector.FloatVector;
 
@@ -21,8 +22,8 @@ import jdk.incubator.vector.FloatVector;
 final class KeyTile {
   private final int headDim;
   private final int valueDim;
-  private final PageFormat keyFormat;
-  private final PageFormat valueFormat;
+  private final PageReader keyReader;
+  private final PageReader valueReader;
 
   /** [KEYS, headDim]; rows past {@link #count} hold anything. */
   final float[] keys;
@@ -60,8 +61,8 @@ final class KeyTile {
   KeyTile(AttentionSpec spec) {
     headDim = spec.headDim();
     valueDim = spec.valueDim();
-    keyFormat = PageFormat.of(spec.keyFormat());
-    valueFormat = PageFormat.of(spec.valueFormat());
+    keyReader = new PageReader(spec.keyFormat());
+    valueReader = new PageReader(spec.valueFormat());
     // A last panel of 6 or 4 keys may reach past the tile's keys, and one of values past its row.
     keys = new float[(TileTable.KEYS + 4) * headDim];
     values = new float[TileTable.KEYS * valueDim + 4];
@@ -130,7 +131,7 @@ final class KeyTile {
 
   private void append(
       AttentionBatch batch, int sequence, KvPage page, int at, int run, int firstSlot) {
-    keyFormat.read(
+    keyReader.read(
         PageFormat.host(page.keys()),
         page.keyOffset(),
         page.capacity(),
@@ -139,7 +140,7 @@ final class KeyTile {
         run,
         keys,
         count * headDim);
-    valueFormat.read(
+    valueReader.read(
         PageFormat.host(page.values()),
         page.valueOffset(),
         page.capacity(),

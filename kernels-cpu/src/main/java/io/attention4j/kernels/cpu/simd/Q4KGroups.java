@@ -35,6 +35,11 @@ final class Q4KGroups extends RowGroups {
   }
 
   @Override
+  boolean hasOffsets() {
+    return true;
+  }
+
+  @Override
   long groupBytes(int in) {
     return in / 256L * BLOCK_BYTES;
   }
@@ -93,6 +98,9 @@ final class Q4KGroups extends RowGroups {
 
   @Override
   void dots(MemorySegment packed, long at, Activations x, int xRow, float[] out, int outAt) {
+    if (!packed.isNative()) {
+      throw notNative();
+    }
     int subBlocks = x.inFeatures() / 32;
     QuantizedRows quantized = x.quantized();
     int[] codes = quantized.codes();
@@ -174,6 +182,7 @@ final class Q4KGroups extends RowGroups {
   void unpack(
       MemorySegment packed,
       long at,
+      int columns,
       int k,
       int depth,
       short[] codes,

@@ -115,6 +115,9 @@ final class Q6KGroups extends RowGroups {
 
   @Override
   void dots(MemorySegment packed, long at, Activations x, int xRow, float[] out, int outAt) {
+    if (!packed.isNative()) {
+      throw notNative();
+    }
     int steps = x.inFeatures() / 32;
     QuantizedRows quantized = x.quantized();
     int[] codes = quantized.codes();

@@ -54,10 +54,6 @@ final class Q8Groups extends RowGroups {
         target.set(Tensor.SHORT, to, scale);
         for (int pair = 0; pair < 16; pair++) {
           short codes = source.get(Tensor.SHORT, from + 2 + 2 * pair);
-          // -128 occurs in no encoder's output, but two products with it would not fit.
-          if ((byte) codes == -128 || codes >> 8 == -128) {
-            return false;
-          }
           target.set(Tensor.SHORT, to + (long) (pair + 1) * VECTOR_BYTES, codes);
         }
       }
@@ -67,6 +63,9 @@ final class Q8Groups extends RowGroups {
 
   @Override
   void dots(MemorySegment packed, long at, Activations x, int xRow, float[] out, int outAt) {
+    if (!packed.isNative()) {
+      throw notNative();
+    }
     int blocks = x.inFeatures() / 32;
     int[] codes = x.quantized().codes();
     float[] scales = x.quantized().scales();

@@ -31,6 +31,8 @@ final class QuantizedRows {
   private static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
 
   private int[] codes = new int[0];
+  private int[] nibbleCodes = new int[0];
+  private int[] nibbleStarts = new int[0];
   private float[] scales = new float[0];
   private int[] codeSums = new int[0];
   private int[] eighthSums = new int[0];
@@ -38,6 +40,22 @@ final class QuantizedRows {
   /** Codes of element k of a row at row * in + k, twice in each int. */
   int[] codes() {
     return codes;
+  }
+
+  /**
+   * Codes for products with unmasked nibbles: of four columns, what nibble i of a 16-bit lane v is
+   * multiplied with is code i, and v >>> 4i still has the nibbles above it. Since v >>> 4i less 16
+   * times v >>> 4(i + 1) is nibble i, and 16-bit sums wrap, (v >>> 4i) * (code i - 16 code (i - 1))
+   * add up to the product of the four nibbles with the four codes. Filled by {@link
+   * #prepareNibbles}.
+   */
+  int[] nibbleCodes() {
+    return nibbleCodes;
+  }
+
+  /** -8 times the sum of the codes of each block, twice in each int; one more follows the last. */
+  int[] nibbleStarts() {
+    return nibbleStarts;
   }
 
   /** Scale of each block. */
@@ -66,6 +84,23 @@ final class QuantizedRows {
         sum += (short) codes[EIGHTH * i + j];
       }
       eighthSums[i] = sum;
+    }
+  }
+
+  /** Fills {@link #nibbleCodes} and {@link #nibbleStarts} for the first elements. */
+  void prepareNibbles(int elements) {
+    if (nibbleCodes.length < elements) {
+      nibbleCodes = new int[elements];
+      nibbleStarts = new int[elements / BLOCK + 1];
+    }
+    for (int i = 0; i < elements; i += 4) {
+      nibbleCodes[i] = codes[i];
+      for (int j = i + 1; j < i + 4; j++) {
+        nibbleCodes[j] = twice((short) codes[j] - 16 * (short) codes[j - 1]);
+      }
+    }
+    for (int block = 0; block < elements / BLOCK; block++) {
+      nibbleStarts[block] = twice(-8 * codeSums[block]);
     }
   }
 

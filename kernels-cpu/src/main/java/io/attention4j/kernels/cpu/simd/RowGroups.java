@@ -1,9 +1,15 @@
 package io.attention4j.kernels.cpu.simd;
 
+import static io.attention4j.kernels.cpu.simd.Species.INT;
 import static io.attention4j.kernels.cpu.simd.Species.LANES;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import io.attention4j.engine.tensor.DType;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 
 /**
  * A layout of weights for decoding: as many rows as a vector has 16-bit lanes are interleaved, so
@@ -16,6 +22,8 @@ import java.lang.foreign.MemorySegment;
 abstract class RowGroups {
   /** Rows of a group: row r of the first half is lane 2r, row r of the second lane 2r + 1. */
   static final int ROWS = 2 * LANES;
+
+  private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
 
   /** Bytes of a vector. */
   static final int VECTOR_BYTES = Species.BITS / 8;
@@ -52,6 +60,11 @@ abstract class RowGroups {
     return false;
   }
 
+  /** Whether {@link QuantizedRows#prepareNibbles} is needed. */
+  boolean usesNibbles() {
+    return false;
+  }
+
   /** Bytes of a group of rows of {@code in} elements. */
   abstract long groupBytes(int in);
 
@@ -76,8 +89,27 @@ abstract class RowGroups {
   abstract void dots(
       MemorySegment packed, long at, Activations x, int xRow, float[] out, int outAt);
 
+  /** {@link #dots} of two groups at once, which read x once. */
+  void pairDots(
+      MemorySegment packed,
+      long at,
+      long at2,
+      Activations x,
+      int xRow,
+      float[] out,
+      int outAt,
+      int outAt2) {
+    dots(packed, at, x, xRow, out, outAt);
+    dots(packed, at2, x, xRow, out, outAt2);
+  }
+
   /** Whether {@link #unpack} works: for codes of 4 bits. */
   boolean unpacks() {
+    return false;
+  }
+
+  /** Whether {@link #unpack} gives offsets. */
+  boolean hasOffsets() {
     return false;
   }
 
@@ -85,6 +117,7 @@ abstract class RowGroups {
    * Unpacks columns of a group for {@link ShortTiles}: weight = scale * code + offset, where code
    * is in -8..7 and the others are the same for 32 columns.
    *
+   * @param columns all columns
    * @param k first column, a multiple of 32
    * @param depth columns, a multiple of 32, at most {@link ShortTiles#DEPTH}
    * @param column where the group starts in the rows of {@code codes}, {@code scales} and {@code
@@ -93,6 +126,7 @@ abstract class RowGroups {
   void unpack(
       MemorySegment packed,
       long at,
+      int columns,
       int k,
       int depth,
       short[] codes,
@@ -100,6 +134,32 @@ abstract class RowGroups {
       float[] scales,
       float[] offsets) {
     throw new IllegalStateException(getClass().getSimpleName() + " has no 4-bit codes");
+  }
+
+  /** The F16 of lanes 0, 2, ... times {@code factor}; see {@link #HALF_SCALE}. */
+  static FloatVector evenScales(MemorySegment packed, long at, float factor) {
+    IntVector halves = IntVector.fromMemorySegment(INT, packed, at, LE);
+    return halves
+        .lanewise(LSHL, 16)
+        .lanewise(ASHR, 3)
+        .and(HALF_MASK)
+        .reinterpretAsFloats()
+        .mul(factor);
+  }
+
+  /** The F16 of lanes 1, 3, ... times {@code factor}; see {@link #HALF_SCALE}. */
+  static FloatVector oddScales(MemorySegment packed, long at, float factor) {
+    IntVector halves = IntVector.fromMemorySegment(INT, packed, at, LE);
+    return halves.lanewise(ASHR, 3).and(HALF_MASK).reinterpretAsFloats().mul(factor);
+  }
+
+  /**
+   * Kernels ask {@code packed.isNative()} before their loop and throw this if not. The answer is
+   * always yes; the question gives the JIT the segment's class, which it needs to keep checks and
+   * calls out of the loop once the JVM has seen heap and mapped segments too.
+   */
+  static IllegalArgumentException notNative() {
+    return new IllegalArgumentException("packed weights are native memory");
   }
 
   /** 16-bit lane of a row of the group. */

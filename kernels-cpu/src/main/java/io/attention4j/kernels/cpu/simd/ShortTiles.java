@@ -52,6 +52,7 @@ final class ShortTiles {
       float[] out) {
     Arrays.fill(out, 0, xRows * ROWS, 0);
     int blocks = in / BLOCK;
+    float[] sumFactors = weight.layout().hasOffsets() ? offsets : null;
     for (int k = 0; k < in; k += DEPTH) {
       int depth = Math.min(DEPTH, in - k);
       for (int g = 0; g < groups; g++) {
@@ -60,6 +61,7 @@ final class ShortTiles {
             .unpack(
                 weight.memory(),
                 (group + g) * weight.groupBytes(),
+                in,
                 k,
                 depth,
                 codes,
@@ -72,7 +74,7 @@ final class ShortTiles {
           int xAt = r * in + k + b * BLOCK;
           multiplyBlock(codes, b * BLOCK * ROWS, x.codes(), xAt, in, products);
           int xBlock = r * blocks + k / BLOCK + b;
-          addBlock(products, scales, offsets, b * ROWS, x, xBlock, blocks, out, r * ROWS);
+          addBlock(products, scales, sumFactors, b * ROWS, x, xBlock, blocks, out, r * ROWS);
         }
       }
     }
@@ -160,15 +162,20 @@ final class ShortTiles {
     FloatVector p0 = (FloatVector) s.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0);
     FloatVector p1 = (FloatVector) s.lanewise(ASHR, 16).convert(I2F, 0);
     FloatVector scale = FloatVector.broadcast(FLOAT, xScale);
-    FloatVector sum = FloatVector.broadcast(FLOAT, xSum);
-    p0 =
-        p0.fma(
-            FloatVector.fromArray(FLOAT, scales, at),
-            sum.mul(FloatVector.fromArray(FLOAT, offsets, at)));
-    p1 =
-        p1.fma(
-            FloatVector.fromArray(FLOAT, scales, at + LANES),
-            sum.mul(FloatVector.fromArray(FLOAT, offsets, at + LANES)));
+    if (offsets == null) {
+      p0 = p0.mul(FloatVector.fromArray(FLOAT, scales, at));
+      p1 = p1.mul(FloatVector.fromArray(FLOAT, scales, at + LANES));
+    } else {
+      FloatVector sum = FloatVector.broadcast(FLOAT, xSum);
+      p0 =
+          p0.fma(
+              FloatVector.fromArray(FLOAT, scales, at),
+              sum.mul(FloatVector.fromArray(FLOAT, offsets, at)));
+      p1 =
+          p1.fma(
+              FloatVector.fromArray(FLOAT, scales, at + LANES),
+              sum.mul(FloatVector.fromArray(FLOAT, offsets, at + LANES)));
+    }
     p0.fma(scale, FloatVector.fromArray(FLOAT, out, outAt)).intoArray(out, outAt);
     p1.fma(scale, FloatVector.fromArray(FLOAT, out, outAt + LANES)).intoArray(out, outAt + LANES);
   }

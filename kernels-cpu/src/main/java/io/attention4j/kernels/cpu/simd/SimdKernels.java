@@ -3,9 +3,11 @@ package io.attention4j.kernels.cpu.simd;
 import io.attention4j.engine.runtime.Parallel;
 import io.attention4j.engine.spi.ActivationKernel;
 import io.attention4j.engine.spi.AttentionKernel;
+import io.attention4j.engine.spi.CausalConvKernel;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
 import io.attention4j.engine.spi.KvWriteKernel;
+import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
 import io.attention4j.engine.spi.ProbeKernel;
@@ -35,6 +37,8 @@ public final class SimdKernels {
         .with(ActivationKernel.class, new SimdActivation(workers))
         .with(ElementwiseKernel.class, new SimdElementwise(workers))
         .with(SoftmaxKernel.class, new SimdSoftmax(workers))
+        .with(LinearScanKernel.class, new SimdLinearScan(workers))
+        .with(CausalConvKernel.class, new SimdCausalConv(workers))
         .with(EmbeddingKernel.class, new EmbeddingRows(workers, WeightRows::of))
         .with(KvWriteKernel.class, new KvWriteSlots());
   }

@@ -56,6 +56,7 @@ final class SimdMatmulPlan extends BandedPlan {
   private final Arena arena = Arena.ofShared();
   private final boolean quantizes;
   private final boolean usesEighths;
+  private final boolean usesNibbles;
   private final boolean usesShorts;
   private final boolean usesFloats;
   private final int directRows;
@@ -74,6 +75,7 @@ final class SimdMatmulPlan extends BandedPlan {
     int most = PACKED_DIRECT_ROWS;
     boolean codes = false;
     boolean eighths = false;
+    boolean nibbles = false;
     int shorts = 0;
     for (int i = 0; i < weights.size(); i++) {
       packedWeights[i] = PackedWeight.of(weights.get(i), arena, workers);
@@ -82,12 +84,14 @@ final class SimdMatmulPlan extends BandedPlan {
       } else {
         codes |= packedWeights[i].layout().quantizes();
         eighths |= packedWeights[i].layout().usesEighths();
+        nibbles |= packedWeights[i].layout().usesNibbles();
       }
       shorts += usesShorts(i) ? 1 : 0;
     }
     directRows = shorts == weights.size() ? SHORT_DIRECT_ROWS : most;
     quantizes = codes;
     usesEighths = eighths;
+    usesNibbles = nibbles;
     usesShorts = shorts > 0;
     usesFloats = shorts < weights.size();
     directBands = Bands.of(weights, i -> directBandRows(weights.get(i)));
@@ -104,7 +108,7 @@ final class SimdMatmulPlan extends BandedPlan {
     long rows = Math.clamp(DIRECT_BAND_BYTES / rowBytes, 1, 256);
     // Small weights still give several bands.
     long few = Math.clamp(weight.extent(0) / 16, 1, rows);
-    return (int) Math.ceilDiv(few, RowGroups.ROWS) * RowGroups.ROWS;
+    return (int) Math.ceilDiv(few, 2 * RowGroups.ROWS) * 2 * RowGroups.ROWS;
   }
 
   private static int tileBandRows(Tensor weight) {
@@ -121,7 +125,10 @@ final class SimdMatmulPlan extends BandedPlan {
       if (usesEighths) {
         scratch.activations().quantized().sumEighths(rows * inFeatures());
       }
-      scratch.reserve(inFeatures(), 256 + RowGroups.ROWS);
+      if (usesNibbles) {
+        scratch.activations().quantized().prepareNibbles(rows * inFeatures());
+      }
+      scratch.reserve(inFeatures(), 256 + 2 * RowGroups.ROWS);
       forAll(directBands.count());
       return;
     }
@@ -187,7 +194,7 @@ final class SimdMatmulPlan extends BandedPlan {
             inFeatures(),
             sums);
     for (int r = 0; r < rows; r++) {
-      store(index, firstRow + r, first, count, sums, r * ShortTiles.ROWS, 1);
+      store(index, firstRow + r, first, count, sums, r * ShortTiles.ROWS);
     }
   }
 
@@ -208,12 +215,24 @@ final class SimdMatmulPlan extends BandedPlan {
             memory, at, rowBytes, count, scratch.activations(), r, sums, 0, decoded);
       } else {
         long groupAt = first / RowGroups.ROWS * packed.groupBytes();
-        for (int done = 0; done < count; done += RowGroups.ROWS) {
-          packed.layout().dots(packed.memory(), groupAt, scratch.activations(), r, sums, done);
-          groupAt += packed.groupBytes();
-        }
+        packedDots(packed, groupAt, count, r, sums);
       }
-      store(index, r, first, count, sums, 0, 1);
+      store(index, r, first, count, sums, 0);
+    }
+  }
+
+  private void packedDots(PackedWeight packed, long at, int count, int xRow, float[] sums) {
+    RowGroups layout = packed.layout();
+    Activations x = scratch.activations();
+    long groupAt = at;
+    int done = 0;
+    for (; done + RowGroups.ROWS < count; done += 2 * RowGroups.ROWS) {
+      long second = groupAt + packed.groupBytes();
+      layout.pairDots(packed.memory(), groupAt, second, x, xRow, sums, done, done + RowGroups.ROWS);
+      groupAt = second + packed.groupBytes();
+    }
+    if (done < count) {
+      layout.dots(packed.memory(), groupAt, x, xRow, sums, done);
     }
   }
 
@@ -251,7 +270,10 @@ final class SimdMatmulPlan extends BandedPlan {
       int cAt = panel * PackedRows.PANEL_ROWS * bandRows;
       int row = firstRow + panel * PackedRows.PANEL_ROWS;
       for (int r = 0; r < packed.rows(panel); r++) {
-        store(index, row + r, first, count, sums, cAt + r, width);
+        for (int i = 0; i < count; i++) {
+          decoded[i] = sums[cAt + r + i * width];
+        }
+        store(index, row + r, first, count, decoded, 0);
       }
     }
   }

@@ -28,7 +28,7 @@ final class ValueSums {
   private final PageFormat format;
   private final RowBlocks layout;
   private final int dim;
-  // Floats of a row's sums that no block covers.
+  // Floats of a row's sums that no block covers, padded to pairs of vectors.
   private final int tail;
 
   /** Sums of values of a layout. */
@@ -36,7 +36,7 @@ final class ValueSums {
     this.format = format;
     this.layout = layout;
     dim = layout.dim;
-    tail = layout.padded(layout.covered);
+    tail = Math.ceilDiv(dim - layout.covered, 2 * LANES) * 2 * LANES;
   }
 
   /** Floats of the sums of four rows. */
@@ -157,14 +157,10 @@ final class ValueSums {
     for (int k = 0; tail > dim - first && k < keys; k++) {
       Arrays.fill(rows, k * tail + dim - first, (k + 1) * tail, 0);
     }
-    int d = 0;
-    for (; d + 2 * LANES <= tail; d += 2 * LANES) {
-      if (!sums2(rows, d, tail, keys, weights, w, sums, at + d)) {
-        addExactly(memory, from, stride, keys, weights, w, d, 2 * LANES, sums, at + d);
+    for (int d = 0; d < tail; d += 2 * LANES) {
+      if (!sums(rows, d, tail, keys, weights, w, sums, at + d)) {
+        addExactly(memory, from, stride, keys, weights, w, d, sums, at + d);
       }
-    }
-    if (d < tail && !sums1(rows, d, tail, keys, weights, w, sums, at + d)) {
-      addExactly(memory, from, stride, keys, weights, w, d, LANES, sums, at + d);
     }
   }
 
@@ -176,10 +172,9 @@ final class ValueSums {
       float[] weights,
       int w,
       int d,
-      int count,
       float[] sums,
       int at) {
-    for (int i = 0; i < Math.min(count, dim - layout.covered - d); i++) {
+    for (int i = 0; i < Math.min(2 * LANES, dim - layout.covered - d); i++) {
       long element = from + (long) (layout.covered + d + i) * format.elementBytes();
       addElement(memory, element, stride, keys, weights, w, 1, sums, at + i, tail);
     }
@@ -208,7 +203,11 @@ final class ValueSums {
     }
   }
 
-  private static boolean sums2(
+  /**
+   * Two vectors of elements at a time, so that the method is too large for C2 to inline: added to
+   * the graph of its caller, some of its vectors would end up in objects.
+   */
+  private static boolean sums(
       float[] rows, int d, int width, int keys, float[] weights, int w, float[] sums, int at) {
     FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
     FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + LANES);
@@ -249,32 +248,6 @@ final class ValueSums {
     c21.intoArray(sums, at + 2 * width + LANES);
     c30.intoArray(sums, at + 3 * width);
     c31.intoArray(sums, at + 3 * width + LANES);
-    return true;
-  }
-
-  private static boolean sums1(
-      float[] rows, int d, int width, int keys, float[] weights, int w, float[] sums, int at) {
-    FloatVector c0 = FloatVector.fromArray(FLOAT, sums, at);
-    FloatVector c1 = FloatVector.fromArray(FLOAT, sums, at + width);
-    FloatVector c2 = FloatVector.fromArray(FLOAT, sums, at + 2 * width);
-    FloatVector c3 = FloatVector.fromArray(FLOAT, sums, at + 3 * width);
-    FloatVector zero = FloatVector.zero(FLOAT);
-    FloatVector seen = zero;
-    for (int k = 0; k < keys; k++) {
-      FloatVector x = FloatVector.fromArray(FLOAT, rows, d + k * width);
-      seen = x.fma(zero, seen);
-      c0 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k]), c0);
-      c1 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k + 1]), c1);
-      c2 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k + 2]), c2);
-      c3 = x.fma(FloatVector.broadcast(FLOAT, weights[w + 4 * k + 3]), c3);
-    }
-    if (!seen.compare(EQ, 0f).allTrue()) {
-      return false;
-    }
-    c0.intoArray(sums, at);
-    c1.intoArray(sums, at + width);
-    c2.intoArray(sums, at + 2 * width);
-    c3.intoArray(sums, at + 3 * width);
     return true;
   }
 

@@ -16,6 +16,7 @@ import io.attention4j.engine.spi.AttentionPlan;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
+import io.attention4j.kernels.cpu.memory.HugePages;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
@@ -63,7 +64,8 @@ final class AttentionTiming {
       case "F16" -> KvFormat.F16;
       case "BF16" -> KvFormat.BF16;
       case "Q8" -> KvFormat.Q8;
-      default -> throw new IllegalArgumentException(name + " is not F32, F16, BF16 or Q8");
+      case "Q4" -> KvFormat.Q4;
+      default -> throw new IllegalArgumentException(name + " is not F32, F16, BF16, Q8 or Q4");
     };
   }
 
@@ -143,7 +145,7 @@ final class AttentionTiming {
       q.segment().setAtIndex(Tensor.FLOAT, i, (float) random.nextGaussian());
     }
     long bytes = spec.keyFormat().pageBytes(keys, spec.headDim());
-    MemorySegment memory = arena.allocate(2 * bytes * spec.kvHeads(), 64);
+    MemorySegment memory = HugePages.allocate(arena, 2 * bytes * spec.kvHeads());
     fill(memory, spec.keyFormat(), random);
     PagedKv kv = new PagedKv(spec.kvHeads());
     kv.reset(1);

@@ -16,6 +16,7 @@ import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -91,6 +92,33 @@ class QuantizedProductsTest {
       x[77] = special;
       for (float value : product(type, w, x, 40, 256, 1)) {
         assertFalse(Float.isFinite(value), type + " hides " + special);
+      }
+    }
+  }
+
+  /** No encoder writes -128, but files with random codes do; two products with it fit 16 bits. */
+  @Test
+  void multipliesCodesOfMinus128() {
+    try (Device device = new SimdProvider().open(new DeviceOptions(1));
+        Device.TensorArena arena = device.newArena()) {
+      Tensor weight = arena.allocate(DType.Q8_0, 40, 64);
+      weight.segment().fill((byte) -128);
+      for (long at = 0; at < weight.byteSize(); at += DType.Q8_0.bytes(32)) {
+        weight.segment().set(Tensor.SHORT, at, (short) 0x3c00); // 1
+      }
+      Tensor y = arena.allocate(DType.F32, 1, 40);
+      for (float sign : new float[] {1, -1}) {
+        float[] values = ones(64);
+        for (int i = 0; i < values.length; i++) {
+          values[i] *= 127 * sign;
+        }
+        Tensor x = Tensor.ofFloats(Arena.ofAuto(), values, 1, 64);
+        try (MatmulKernel.MatmulPlan plan = kernel(device).plan(List.of(weight), null)) {
+          plan.run(x, 1, new Tensor[] {y}, false);
+        }
+        for (float value : y.toFloats()) {
+          assertEquals(-128 * 127 * 64 * sign, value);
+        }
       }
     }
   }

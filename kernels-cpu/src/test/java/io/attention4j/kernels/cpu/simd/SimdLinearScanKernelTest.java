@@ -1,0 +1,14 @@
+package io.attention4j.kernels.cpu.simd;
+
+import io.attention4j.engine.spi.KernelProvider;
+import io.attention4j.kernels.cpu.SimdProvider;
+import io.attention4j.testkit.LinearScanKernelContract;
+import org.junit.jupiter.api.condition.EnabledIf;
+
+@EnabledIf("io.attention4j.kernels.cpu.simd.VectorWidths#available")
+class SimdLinearScanKernelTest extends LinearScanKernelContract {
+  @Override
+  protected KernelProvider provider() {
+    return new SimdProvider();
+  }
+}

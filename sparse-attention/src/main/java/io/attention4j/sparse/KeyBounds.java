@@ -1,0 +1,119 @@
+package io.attention4j.sparse;
+
+import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.attention.PagedKv;
+import java.util.Arrays;
+
+/**
+ * The smallest and largest value of every element over the keys of each complete block, per KV
+ * head, of the keys as the cache stores them. Element by element, so that bounding all blocks is a
+ * run over floats. Not thread-safe.
+ */
+final class KeyBounds implements KeyMemory {
+  private final int keyBlock;
+  private final int headDim;
+  private final float[][][] least; // [kvHead][element][block]
+  private final float[][][] most;
+  private final float[] key;
+  private int blocks;
+
+  KeyBounds(int keyBlock, int kvHeads, int headDim) {
+    this.keyBlock = keyBlock;
+    this.headDim = headDim;
+    least = new float[kvHeads][headDim][0];
+    most = new float[kvHeads][headDim][0];
+    key = new float[headDim];
+  }
+
+  /** Complete blocks. */
+  int blocks() {
+    return blocks;
+  }
+
+  /**
+   * Raises {@code bounds[b]} to the largest dot product that the query can have with any vector
+   * between the bounds of block b: sum over elements of max(q least, q most).
+   *
+   * @param sums as many as blocks, overwritten
+   */
+  void raise(int kvHead, float[] query, float[] sums, float[] bounds) {
+    Arrays.fill(sums, 0, blocks, 0);
+    for (int d = 0; d < headDim; d++) {
+      float[] extreme = query[d] >= 0 ? most[kvHead][d] : least[kvHead][d];
+      float factor = query[d];
+      for (int b = 0; b < blocks; b++) {
+        sums[b] += factor * extreme[b];
+      }
+    }
+    for (int b = 0; b < blocks; b++) {
+      bounds[b] = Math.max(bounds[b], sums[b]);
+    }
+  }
+
+  @Override
+  public void update(PagedKv pages, int sequence, long keys) {
+    int complete = (int) (keys / keyBlock);
+    if (complete <= blocks) {
+      return;
+    }
+    for (int h = 0; h < least.length; h++) {
+      for (int d = 0; d < headDim; d++) {
+        least[h][d] = started(least[h][d], complete, Float.POSITIVE_INFINITY);
+        most[h][d] = started(most[h][d], complete, Float.NEGATIVE_INFINITY);
+      }
+      cover(pages, sequence, h, complete);
+    }
+    blocks = complete;
+  }
+
+  private float[] started(float[] bounds, int complete, float neutral) {
+    float[] grown =
+        bounds.length < complete
+            ? Arrays.copyOf(bounds, Math.max(complete, 2 * bounds.length))
+            : bounds;
+    Arrays.fill(grown, blocks, complete, neutral);
+    return grown;
+  }
+
+  private void cover(PagedKv pages, int sequence, int kvHead, int complete) {
+    long from = (long) blocks * keyBlock;
+    long to = (long) complete * keyBlock;
+    long first = 0; // slot of the sequence at which the page begins
+    for (int p = 0; p < pages.pageCount(sequence, kvHead) && first < to; p++) {
+      KvPage page = pages.page(sequence, kvHead, p);
+      int end = (int) Math.min(page.length(), to - first);
+      for (int slot = (int) Math.max(0, from - first); slot < end; slot++) {
+        HostKeys.read(page, slot, key);
+        int block = (int) ((first + slot) / keyBlock);
+        for (int d = 0; d < headDim; d++) {
+          least[kvHead][d][block] = Math.min(least[kvHead][d][block], key[d]);
+          most[kvHead][d][block] = Math.max(most[kvHead][d][block], key[d]);
+        }
+      }
+      first += page.length();
+    }
+  }
+
+  @Override
+  public void truncateTo(long keys) {
+    blocks = (int) Math.min(blocks, keys / keyBlock);
+  }
+
+  @Override
+  public KeyBounds copy() {
+    KeyBounds copy = new KeyBounds(keyBlock, least.length, headDim);
+    for (int h = 0; h < least.length; h++) {
+      for (int d = 0; d < headDim; d++) {
+        copy.least[h][d] = Arrays.copyOf(least[h][d], blocks);
+        copy.most[h][d] = Arrays.copyOf(most[h][d], blocks);
+      }
+    }
+    copy.blocks = blocks;
+    return copy;
+  }
+
+  @Override
+  public long bytes() {
+    return 2L * Float.BYTES * least.length * headDim * least[0][0].length;
+  }
+}
