@@ -27,13 +27,10 @@ final class OpenClLinearScan implements LinearScanKernel {
   @Override
   public Support supports(LinearScanSpec spec) {
     if (spec.write() == LinearScanSpec.Write.LOW_RANK) {
-      return Support.no("the write LOW_RANK (RWKV-7) has no OpenCL kernel");
+      return Support.no("the write LOW_RANK (RWKV-7) has no OpenCL kernel; use cpu.simd or cpu.scalar");
     }
     if (spec.keyDim() > MOST_KEY_DIM) {
       return Support.no("keyDim " + spec.keyDim() + " is more than " + MOST_KEY_DIM);
-    }
-    if (spec.write() == LinearScanSpec.Write.LOW_RANK) {
-      return Support.no("write LOW_RANK has no OpenCL kernel; use cpu.simd or cpu.scalar");
     }
     if (floatsPerToken(spec) > LOCAL_FLOATS) {
       return Support.no(

@@ -51,17 +51,6 @@ class RecurrentTest {
     return specs.stream();
   }
 
-  @Test
-  void lowRankWritesAreRefused() {
-    try (OpenClDevice device = new OpenClProvider().openDevice(ClSettings.read())) {
-      LinearScanKernel kernel = device.kernel(LinearScanKernel.class).orElseThrow();
-      Support support =
-          kernel.supports(new LinearScanSpec(2, 2, 16, 24, 1, Decay.KEY, Write.LOW_RANK));
-      Support.No no = assertInstanceOf(Support.No.class, support);
-      assertTrue(no.reason().contains("LOW_RANK"), no.reason());
-    }
-  }
-
   @ParameterizedTest
   @MethodSource("specs")
   void scansAreTheReferences(LinearScanSpec spec) {
