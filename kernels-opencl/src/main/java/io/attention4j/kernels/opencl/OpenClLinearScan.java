@@ -27,7 +27,8 @@ final class OpenClLinearScan implements LinearScanKernel {
   @Override
   public Support supports(LinearScanSpec spec) {
     if (spec.write() == LinearScanSpec.Write.LOW_RANK) {
-      return Support.no("the write LOW_RANK (RWKV-7) has no OpenCL kernel; use cpu.simd or cpu.scalar");
+      return Support.no(
+          "the write LOW_RANK (RWKV-7) has no OpenCL kernel; use cpu.simd or cpu.scalar");
     }
     if (spec.keyDim() > MOST_KEY_DIM) {
       return Support.no("keyDim " + spec.keyDim() + " is more than " + MOST_KEY_DIM);
