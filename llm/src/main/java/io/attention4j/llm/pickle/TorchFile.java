@@ -90,7 +90,7 @@ public final class TorchFile implements TensorSource {
     ZipFile zip;
     try {
       zip = new ZipFile(file.toFile());
-    } catch (ZipException e) {
+    } catch (ZipException | EOFException e) {
       throw new ModelFormatException(
           file,
           "the zip archive is malformed: " + quote(String.valueOf(e.getMessage())),
