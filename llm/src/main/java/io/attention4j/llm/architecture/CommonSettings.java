@@ -64,7 +64,7 @@ final class CommonSettings {
     int layers = layers(settings);
     return new Sizes(
         settings.vocabularySize(),
-        extent(settings, Setting.CONTEXT, MAX_CONTEXT, settings.integer(Setting.CONTEXT, 131_072)),
+        context(settings, 131_072),
         modelDim,
         layers,
         queryHeads,
@@ -76,6 +76,11 @@ final class CommonSettings {
             Setting.FEED_FORWARD_DIM,
             MAX_DIM,
             settings.integer(Setting.FEED_FORWARD_DIM, 4 * modelDim)));
+  }
+
+  /** Tokens that the model was trained for; {@code usual} where the file is silent. */
+  static int context(Settings settings, int usual) {
+    return extent(settings, Setting.CONTEXT, MAX_CONTEXT, settings.integer(Setting.CONTEXT, usual));
   }
 
   static int layers(Settings settings) {

@@ -44,11 +44,7 @@ final class Rwkv7 implements Architecture {
     Sizes sizes =
         new Sizes(
             settings.vocabularySize(),
-            CommonSettings.extent(
-                settings,
-                Setting.CONTEXT,
-                CommonSettings.MAX_CONTEXT,
-                settings.integer(Setting.CONTEXT, CommonSettings.MAX_CONTEXT)),
+            CommonSettings.context(settings, CommonSettings.MAX_CONTEXT),
             modelDim,
             layers,
             heads,

@@ -58,6 +58,9 @@ final class HalfBlocks {
       float[] lanes,
       boolean add,
       long ahead) {
+    if (!memory.isNative()) {
+      throw NativeMemory.required();
+    }
     FloatVector q00 = FloatVector.fromArray(FLOAT, q, qAt);
     FloatVector q01 = FloatVector.fromArray(FLOAT, q, qAt + LANES);
     FloatVector q02 = FloatVector.fromArray(FLOAT, q, qAt + 2 * LANES);
@@ -142,6 +145,9 @@ final class HalfBlocks {
       float[] sums,
       int at,
       long ahead) {
+    if (!memory.isNative()) {
+      throw NativeMemory.required();
+    }
     FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
     FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + LANES);
     FloatVector c02 = FloatVector.fromArray(FLOAT, sums, at + 2 * LANES);

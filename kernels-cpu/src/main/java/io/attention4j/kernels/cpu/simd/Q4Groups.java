@@ -90,7 +90,7 @@ final class Q4Groups extends RowGroups {
   @Override
   void dots(MemorySegment packed, long at, Activations x, int xRow, float[] out, int outAt) {
     if (!packed.isNative()) {
-      throw notNative();
+      throw NativeMemory.required();
     }
     int blocks = x.inFeatures() / 32;
     QuantizedRows quantized = x.quantized();
@@ -147,7 +147,7 @@ final class Q4Groups extends RowGroups {
       int outAt,
       int outAt2) {
     if (!packed.isNative()) {
-      throw notNative();
+      throw NativeMemory.required();
     }
     int blocks = x.inFeatures() / 32;
     QuantizedRows quantized = x.quantized();

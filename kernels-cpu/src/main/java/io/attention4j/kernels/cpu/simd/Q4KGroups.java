@@ -99,7 +99,7 @@ final class Q4KGroups extends RowGroups {
   @Override
   void dots(MemorySegment packed, long at, Activations x, int xRow, float[] out, int outAt) {
     if (!packed.isNative()) {
-      throw notNative();
+      throw NativeMemory.required();
     }
     int subBlocks = x.inFeatures() / 32;
     QuantizedRows quantized = x.quantized();

@@ -116,7 +116,7 @@ final class Q6KGroups extends RowGroups {
   @Override
   void dots(MemorySegment packed, long at, Activations x, int xRow, float[] out, int outAt) {
     if (!packed.isNative()) {
-      throw notNative();
+      throw NativeMemory.required();
     }
     int steps = x.inFeatures() / 32;
     QuantizedRows quantized = x.quantized();

@@ -64,7 +64,7 @@ final class Q8Groups extends RowGroups {
   @Override
   void dots(MemorySegment packed, long at, Activations x, int xRow, float[] out, int outAt) {
     if (!packed.isNative()) {
-      throw notNative();
+      throw NativeMemory.required();
     }
     int blocks = x.inFeatures() / 32;
     int[] codes = x.quantized().codes();

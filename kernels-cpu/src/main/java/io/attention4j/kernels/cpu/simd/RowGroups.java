@@ -153,15 +153,6 @@ abstract class RowGroups {
     return halves.lanewise(ASHR, 3).and(HALF_MASK).reinterpretAsFloats().mul(factor);
   }
 
-  /**
-   * Kernels ask {@code packed.isNative()} before their loop and throw this if not. The answer is
-   * always yes; the question gives the JIT the segment's class, which it needs to keep checks and
-   * calls out of the loop once the JVM has seen heap and mapped segments too.
-   */
-  static IllegalArgumentException notNative() {
-    return new IllegalArgumentException("packed weights are native memory");
-  }
-
   /** 16-bit lane of a row of the group. */
   static int lane(int row) {
     return row < LANES ? 2 * row : 2 * (row - LANES) + 1;
