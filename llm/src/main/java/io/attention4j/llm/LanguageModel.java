@@ -392,6 +392,10 @@ public final class LanguageModel implements AutoCloseable {
     return scheduler;
   }
 
+  boolean picks(int candidates) {
+    return decoder.picks(candidates);
+  }
+
   int maxBatchRows() {
     return decoder.maxRows();
   }

@@ -160,6 +160,25 @@ public final class TensorChecks {
   }
 
   /**
+   * Arguments of {@link TopKKernel#run}.
+   *
+   * @throws IllegalArgumentException naming what does not fit
+   */
+  public static void requireTopK(
+      Tensor x, int rows, int size, int k, int[] indices, float[] values) {
+    requireRows("x", x, rows, size);
+    if (k < 1 || k > size) {
+      throw new IllegalArgumentException(
+          "k is " + k + "; it must be 1 to the " + size + " of a row");
+    }
+    int room = Math.min(indices.length, values.length);
+    if ((long) rows * k > room) {
+      throw new IllegalArgumentException(
+          "the " + k + " highest of " + rows + " rows do not fit arrays of " + room);
+    }
+  }
+
+  /**
    * Weights and biases of {@link MatmulKernel#plan}.
    *
    * @throws IllegalArgumentException naming the tensors that do not fit together

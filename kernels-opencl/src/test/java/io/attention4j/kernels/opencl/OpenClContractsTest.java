@@ -11,6 +11,7 @@ import io.attention4j.testkit.MatmulKernelContract;
 import io.attention4j.testkit.NormKernelContract;
 import io.attention4j.testkit.RopeKernelContract;
 import io.attention4j.testkit.SoftmaxKernelContract;
+import io.attention4j.testkit.TopKKernelContract;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -75,6 +76,14 @@ class OpenClContractsTest {
 
   @Nested
   class Softmax extends SoftmaxKernelContract {
+    @Override
+    protected KernelProvider provider() {
+      return new OpenClProvider();
+    }
+  }
+
+  @Nested
+  class TopK extends TopKKernelContract {
     @Override
     protected KernelProvider provider() {
       return new OpenClProvider();
