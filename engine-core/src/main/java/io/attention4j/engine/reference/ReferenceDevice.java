@@ -11,6 +11,7 @@ import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
+import io.attention4j.engine.spi.PrefixAttentionKernel;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.spi.SoftmaxKernel;
 import io.attention4j.engine.spi.TensorChecks;
@@ -36,6 +37,7 @@ final class ReferenceDevice implements Device {
           Map.entry(TopKKernel.class, new ReferenceTopK()),
           Map.entry(EmbeddingKernel.class, new ReferenceEmbedding()),
           Map.entry(KvWriteKernel.class, new ReferenceKvWrite()),
+          Map.entry(PrefixAttentionKernel.class, new ReferencePrefixAttention()),
           Map.entry(LinearScanKernel.class, new ReferenceLinearScan()),
           Map.entry(CausalConvKernel.class, new ReferenceCausalConv()));
 

@@ -279,6 +279,20 @@ public final class TensorChecks {
     requireRows("out", out, end, (long) spec.queryHeads() * spec.valueDim());
   }
 
+  /**
+   * Arguments of {@link PrefixAttentionKernel#run}.
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requirePrefixAttention(
+      PrefixAttentionSpec spec, Tensor scores, Tensor v, int rows, Tensor state, Tensor out) {
+    long values = (long) spec.heads() * spec.valueDim();
+    requireRows("scores", scores, rows, spec.heads());
+    requireRows("v", v, rows, values);
+    requireRows("state", state, spec.heads(), spec.stateSize());
+    requireRows("out", out, rows, values);
+  }
+
   private static int requireRange(int firstRow, int rows) {
     if (firstRow < 0 || rows < 0) {
       throw new IllegalArgumentException(

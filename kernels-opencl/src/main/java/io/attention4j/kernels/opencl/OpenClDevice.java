@@ -11,6 +11,7 @@ import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
+import io.attention4j.engine.spi.PrefixAttentionKernel;
 import io.attention4j.engine.spi.ProbeKernel;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.spi.SoftmaxKernel;
@@ -26,12 +27,14 @@ final class OpenClDevice implements Device {
   private final ClContext context;
   private final OpenClEmbedding embedding;
   private final OpenClTopK topK;
+  private final OpenClPrefixAttention prefixAttention;
   private final Map<Class<?>, Kernel<?>> kernels;
 
   OpenClDevice(ClContext context) {
     this.context = context;
     this.embedding = new OpenClEmbedding(context);
     this.topK = new OpenClTopK(context);
+    this.prefixAttention = new OpenClPrefixAttention(context);
     this.kernels =
         Map.ofEntries(
             Map.entry(AttentionKernel.class, new OpenClAttention(context)),
@@ -45,6 +48,7 @@ final class OpenClDevice implements Device {
             Map.entry(EmbeddingKernel.class, embedding),
             Map.entry(KvWriteKernel.class, new OpenClKvWrite(context)),
             Map.entry(LinearScanKernel.class, new OpenClLinearScan(context)),
+            Map.entry(PrefixAttentionKernel.class, prefixAttention),
             Map.entry(CausalConvKernel.class, new OpenClCausalConv(context)),
             Map.entry(ProbeKernel.class, new OpenClProbe(context)));
   }
@@ -94,6 +98,7 @@ final class OpenClDevice implements Device {
   public void close() {
     embedding.close();
     topK.close();
+    prefixAttention.close();
     context.close();
   }
 }
