@@ -172,6 +172,9 @@ final class KvSnapshot {
       case KvFormat.Plain plain -> plain.dtype().ggmlId();
       case KvFormat.Q8 q8 -> 100;
       case KvFormat.Q4 q4 -> 101;
+      case KvFormat.Grouped grouped ->
+          1000 + 512 * grouped.axis().ordinal() + grouped.group() + grouped.bits();
+      case KvFormat.Staircase staircase -> code(staircase.newest());
     };
   }
 
