@@ -182,13 +182,13 @@ final class KvSnapshot {
     return ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  private static void writeFully(WritableByteChannel channel, ByteBuffer bytes) throws IOException {
+  static void writeFully(WritableByteChannel channel, ByteBuffer bytes) throws IOException {
     while (bytes.hasRemaining()) {
       channel.write(bytes);
     }
   }
 
-  private static void readFully(ReadableByteChannel channel, ByteBuffer bytes) throws IOException {
+  static void readFully(ReadableByteChannel channel, ByteBuffer bytes) throws IOException {
     while (bytes.hasRemaining()) {
       if (channel.read(bytes) < 0) {
         throw new EOFException("the snapshot ends " + bytes.remaining() + " bytes early");
