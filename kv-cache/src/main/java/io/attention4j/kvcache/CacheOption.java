@@ -31,7 +31,7 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
     /** Which tokens each head keeps. */
     POLICY("two policies", policies()),
     /** How numbers are stored. */
-    CODEC("two codecs", CODECS.keySet()),
+    CODEC("two codecs", codecs()),
     /** Where they live. */
     TIER("two tiers", Set.of("memory"));
 
@@ -41,6 +41,12 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
     Kind(String twice, Set<String> names) {
       this.twice = twice;
       this.names = names;
+    }
+
+    private static Set<String> codecs() {
+      Set<String> all = new TreeSet<>(CODECS.keySet());
+      all.addAll(BitSchedule.NAMES);
+      return all;
     }
 
     private static Set<String> policies() {

@@ -57,8 +57,11 @@ public final class KvCaches implements KvCacheProvider {
   }
 
   private static KvCache.Factory create(CacheOption option, KvPolicy own, KvCacheContext context) {
-    KvFormat format =
-        CacheOption.CODECS.get(option.part(CacheOption.Kind.CODEC, "f16").allow().name());
+    OptionSpec codec = option.part(CacheOption.Kind.CODEC, "f16");
+    if (BitSchedule.NAMES.contains(codec.name())) {
+      return staircase(option, codec, own, context);
+    }
+    KvFormat format = CacheOption.CODECS.get(codec.allow().name());
     option.part(CacheOption.Kind.TIER, "memory").allow();
     OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
     OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
@@ -84,6 +87,29 @@ public final class KvCaches implements KvCacheProvider {
     }
     return new Ragged(
         context.kernels(), format, page, own == null ? Policies.create(policy, context) : own);
+  }
+
+  private static KvCache.Factory staircase(
+      CacheOption option, OptionSpec codec, KvPolicy own, KvCacheContext context) {
+    option.part(CacheOption.Kind.TIER, "memory").allow();
+    OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
+    OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
+    if (own != null || !policy.name().equals(Policies.FULL)) {
+      throw new IllegalArgumentException(
+          "KV codec '"
+              + codec.name()
+              + "' quantises whole pages of neighbouring tokens, but policy '"
+              + (own == null ? policy.name() : own.id())
+              + "' changes single entries or reads keys as they were written; use 'full', or codec"
+              + " q4 or q8");
+    }
+    policy.allow();
+    if (!layout.name().equals(PAGED)) {
+      throw new IllegalArgumentException(
+          "KV codec '" + codec.name() + "' quantises pages, which a contiguous cache has not");
+    }
+    int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
+    return new StaircaseCaches(context.kernels(), BitSchedule.parse(codec), page);
   }
 
   private record Contiguous(KernelSelector kernels, KvFormat format) implements KvCache.Factory {

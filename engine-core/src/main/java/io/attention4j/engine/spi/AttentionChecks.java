@@ -134,8 +134,8 @@ public final class AttentionChecks {
         page != null
             && page.keyDim() == spec.headDim()
             && page.valueDim() == spec.valueDim()
-            && page.keyFormat().equals(spec.keyFormat())
-            && page.valueFormat().equals(spec.valueFormat());
+            && spec.keyFormat().admits(page.keyFormat())
+            && spec.valueFormat().admits(page.valueFormat());
     if (!fits) {
       String given =
           page == null

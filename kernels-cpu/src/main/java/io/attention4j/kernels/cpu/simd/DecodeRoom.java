@@ -3,7 +3,6 @@ package io.attention4j.kernels.cpu.simd;
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.KvFormat;
-import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
 import io.attention4j.kernels.cpu.attention.PageFormat;
@@ -73,9 +72,12 @@ final class DecodeRoom {
 
   /**
    * A page of {@link TileTable#KEYS} slots for the keys or values of a gathered run, or for those
-   * of a Q4 page as floats; null where neither is read.
+   * of a page as floats where {@link PageFormat#expands}; null where neither is read.
    */
   final MemorySegment gathered;
+
+  /** On the way there: [KEYS, dim]. */
+  final float[] expanded;
 
   /** First slot of each run; for gathered keys the first entry. */
   int[] runSlot = new int[16];
@@ -110,10 +112,11 @@ final class DecodeRoom {
     rowFloats = new float[Math.max(dots.rowFloats(), values.rowFloats())];
     gathered =
         spec.selection() == AttentionSpec.SelectionKind.GATHERED
-                || spec.keyFormat() instanceof Q4
-                || spec.valueFormat() instanceof Q4
+                || PageFormat.expands(spec.keyFormat())
+                || PageFormat.expands(spec.valueFormat())
             ? Arena.ofAuto().allocate(gatheredBytes(spec), Tensor.ALIGNMENT_BYTES)
             : null;
+    expanded = gathered == null ? null : new float[(int) (gathered.byteSize() / Float.BYTES)];
   }
 
   private static long gatheredBytes(AttentionSpec spec) {
@@ -123,7 +126,7 @@ final class DecodeRoom {
   }
 
   private static long tileBytes(KvFormat format, int dim) {
-    return (format instanceof Q4 ? KvFormat.F32 : format).pageBytes(TileTable.KEYS, dim);
+    return (PageFormat.expands(format) ? KvFormat.F32 : format).pageBytes(TileTable.KEYS, dim);
   }
 
   /** Starts a piece: no rows, no runs. */
