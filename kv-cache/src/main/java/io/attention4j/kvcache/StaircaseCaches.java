@@ -52,8 +52,7 @@ final class StaircaseCaches implements KvCache.Factory {
       PageLayout layout = layout(shape, level);
       layouts.add(layout);
       ofLevels.add(
-          pools.computeIfAbsent(
-              layout.bytes(), bytes -> new PagePool(kernels.device(), bytes)));
+          pools.computeIfAbsent(layout.bytes(), bytes -> new PagePool(kernels.device(), bytes)));
     }
     return new StaircaseKvCache(
         new StaircaseKvCache.Room(
@@ -81,8 +80,7 @@ final class StaircaseCaches implements KvCache.Factory {
     long bytes = 0;
     long left = Math.ceilDiv(tokens, pageTokens);
     for (int level = 0; level < schedule.levels(); level++) {
-      int older =
-          level + 1 < schedule.levels() ? schedule.pages(level + 1, tokens, pageTokens) : 0;
+      int older = level + 1 < schedule.levels() ? schedule.pages(level + 1, tokens, pageTokens) : 0;
       bytes += (left - older) * shape.kvHeads() * layout(shape, level).bytes();
       left = older;
     }

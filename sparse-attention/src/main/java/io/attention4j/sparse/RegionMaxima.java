@@ -97,7 +97,8 @@ final class RegionMaxima {
       RegionKernels kernels = step.kernels();
       try (Device.TensorArena arena = kernels.kernels().device().newArena()) {
         Tensor values = kernels.values(arena, queries, step.pages(), firstPosition, sees, groups);
-        step.store(store).add(kernels.upload(arena, keys, step.shape().headDim()), values, positions);
+        step.store(store)
+            .add(kernels.upload(arena, keys, step.shape().headDim()), values, positions);
       }
     }
   }
