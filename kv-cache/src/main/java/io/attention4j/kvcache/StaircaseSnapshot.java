@@ -10,6 +10,7 @@ import io.attention4j.engine.tensor.Tensor;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.channels.Channels;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
@@ -43,8 +44,8 @@ final class StaircaseSnapshot {
       for (int i = 0; i < cache.pageCount(); i++) {
         KvPage page = cache.page(head, i);
         if (page.keyFormat() instanceof KvFormat.Grouped) {
-          KvSnapshot.writeFully(channel, keys(page).segment().asByteBuffer());
-          KvSnapshot.writeFully(channel, values(page).segment().asByteBuffer());
+          KvSnapshot.writeFully(channel, keys(page).asByteBuffer());
+          KvSnapshot.writeFully(channel, values(page).asByteBuffer());
         } else {
           KvSnapshot.writeSlots(channel, room.device(), new KvPage[] {page}, 1);
         }
@@ -82,8 +83,8 @@ final class StaircaseSnapshot {
       for (int i = 0; i < cache.pageCount(); i++) {
         KvPage page = cache.page(head, i);
         if (page.keyFormat() instanceof KvFormat.Grouped) {
-          KvSnapshot.readFully(channel, keys(page).segment().asByteBuffer());
-          KvSnapshot.readFully(channel, values(page).segment().asByteBuffer());
+          KvSnapshot.readFully(channel, keys(page).asByteBuffer());
+          KvSnapshot.readFully(channel, values(page).asByteBuffer());
         } else {
           KvSnapshot.readSlots(channel, device, new KvPage[] {page}, 1);
         }
@@ -91,18 +92,18 @@ final class StaircaseSnapshot {
     }
   }
 
-  private static Tensor keys(KvPage page) {
+  private static MemorySegment keys(KvPage page) {
     long bytes = page.keyFormat().pageBytes(page.capacity(), page.keyDim());
     return whole(page.keys(), page.keyOffset(), bytes);
   }
 
-  private static Tensor values(KvPage page) {
+  private static MemorySegment values(KvPage page) {
     long bytes = page.valueFormat().pageBytes(page.capacity(), page.valueDim());
     return whole(page.values(), page.valueOffset(), bytes);
   }
 
-  private static Tensor whole(Storage storage, long offset, long bytes) {
-    return Tensor.of(storage, DType.I8, Shape.of(bytes), offset);
+  private static MemorySegment whole(Storage storage, long offset, long bytes) {
+    return Tensor.of(storage, DType.I8, Shape.of(bytes), offset).segment().asSlice(0, bytes);
   }
 
   private static int bounded(String what, int value, int max) throws IOException {
