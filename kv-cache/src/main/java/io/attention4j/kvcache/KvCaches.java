@@ -4,6 +4,7 @@ import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.KvCacheProvider;
+import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.runtime.KernelSelector;
@@ -15,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The caches of this module by option: {@code policy+codec+tier}, and a layout, each optional and
@@ -72,7 +74,7 @@ public final class KvCaches implements KvCacheProvider {
                 + (own == null ? policy.name() : own.id())
                 + "' works on pages, which a contiguous cache has not; use paged");
       }
-      return new Contiguous(context.kernels(), format);
+      return new Contiguous(context.kernels(), format, new AtomicLong());
     }
     int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
     if (full) {
@@ -86,7 +88,8 @@ public final class KvCaches implements KvCacheProvider {
         context.kernels(), format, page, own == null ? Policies.create(policy, context) : own);
   }
 
-  private record Contiguous(KernelSelector kernels, KvFormat format) implements KvCache.Factory {
+  private record Contiguous(KernelSelector kernels, KvFormat format, AtomicLong live)
+      implements KvCache.Factory {
     @Override
     public KvFormat keyFormat() {
       return format;
@@ -102,7 +105,12 @@ public final class KvCaches implements KvCacheProvider {
       KvWriteKernel writer = kernels.select(KvWriteKernel.class, format);
       PageLayout layout = new PageLayout(1, format, shape.headDim(), format, shape.valueDim());
       return new ContiguousKvCache(
-          kernels.device(), writer, layout, shape.kvHeads(), shape.maxPositions());
+          kernels.device(), writer, layout, shape.kvHeads(), shape.maxPositions(), live);
+    }
+
+    @Override
+    public KvUsage usage() {
+      return KvUsage.inMemory(live.get());
     }
 
     @Override
@@ -135,6 +143,11 @@ public final class KvCaches implements KvCacheProvider {
     @Override
     public KvFormat valueFormat() {
       return format;
+    }
+
+    @Override
+    public KvUsage usage() {
+      return KvUsage.inMemory(pools.values().stream().mapToLong(PagePool::bytes).sum());
     }
 
     PageLayout layout(LayerShape shape) {

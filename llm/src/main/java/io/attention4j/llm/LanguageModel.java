@@ -2,6 +2,7 @@ package io.attention4j.llm;
 
 import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvCacheContext;
+import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerOptions;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
@@ -40,6 +41,7 @@ public final class LanguageModel implements AutoCloseable {
   private final ModelInfo info;
   private final ModelFiles files;
   private final Decoder decoder;
+  private final KvCache.Factory caches;
   private final StepScheduler scheduler;
   private final Tokenizer tokenizer;
   private final List<AutoCloseable> owned;
@@ -51,11 +53,13 @@ public final class LanguageModel implements AutoCloseable {
       ModelInfo info,
       ModelFiles files,
       Decoder decoder,
+      KvCache.Factory caches,
       Tokenizer tokenizer,
       List<AutoCloseable> owned) {
     this.info = info;
     this.files = files;
     this.decoder = decoder;
+    this.caches = caches;
     this.scheduler = new StepScheduler(decoder);
     this.tokenizer = tokenizer;
     this.owned = owned;
@@ -159,7 +163,13 @@ public final class LanguageModel implements AutoCloseable {
               plan.caches());
       owned.add(decoder);
       LanguageModel model =
-          new LanguageModel(info(plan, options, decoder), plan.files(), decoder, tokenizer, owned);
+          new LanguageModel(
+              info(plan, options, decoder),
+              plan.files(),
+              decoder,
+              plan.caches(),
+              tokenizer,
+              owned);
       complete = true;
       return model;
     } finally {
@@ -310,6 +320,11 @@ public final class LanguageModel implements AutoCloseable {
   /** The model's tokenizer; closed with the model. */
   public Tokenizer tokenizer() {
     return tokenizer;
+  }
+
+  /** What the KV caches of all sessions take now, memory that sessions share counted once. */
+  public KvUsage kvUsage() {
+    return caches.usage();
   }
 
   /** A new, empty session; the caller closes it. */

@@ -92,5 +92,8 @@ public interface KvCache extends AutoCloseable {
 
     /** Bytes that one layer of this shape takes for so many tokens, for estimates. */
     long bytes(LayerShape shape, long tokens);
+
+    /** What all its caches take now, measured where memory is taken; threadsafe. */
+    KvUsage usage();
   }
 }
