@@ -8,7 +8,6 @@ import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.runtime.KernelSelector;
-import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.kvcache.policy.KvPolicy;
 import io.attention4j.kvcache.policy.Policies;
@@ -29,6 +28,8 @@ public final class KvCaches implements KvCacheProvider {
 
   private static final String CONTIGUOUS = "contiguous";
   private static final String PAGED = "paged";
+  private static final String DIR = "dir";
+  private static final String TEMPORARY = "java.io.tmpdir";
 
   /** For ServiceLoader. */
   public KvCaches() {}
@@ -61,7 +62,7 @@ public final class KvCaches implements KvCacheProvider {
   private static KvCache.Factory create(CacheOption option, KvPolicy own, KvCacheContext context) {
     KvFormat format =
         CacheOption.CODECS.get(option.part(CacheOption.Kind.CODEC, "f16").allow().name());
-    option.part(CacheOption.Kind.TIER, "memory").allow();
+    OptionSpec tier = option.part(CacheOption.Kind.TIER, CacheOption.MEMORY);
     OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
     OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
     boolean full = own == null && policy.name().equals(Policies.FULL);
@@ -74,18 +75,37 @@ public final class KvCaches implements KvCacheProvider {
                 + (own == null ? policy.name() : own.id())
                 + "' works on pages, which a contiguous cache has not; use paged");
       }
+      if (!tier.name().equals(CacheOption.MEMORY)) {
+        throw new IllegalArgumentException(
+            "KV tier '" + tier.name() + "' works on pages; use paged instead of contiguous");
+      }
+      tier.allow();
       return new Contiguous(context.kernels(), format, new AtomicLong());
     }
     int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
+    SlabMemory memory = memory(tier, context);
     if (full) {
       policy.allow();
-      return new Paged(context.kernels(), format, page, null);
+      return new Paged(context.kernels(), memory, format, page, null);
     }
     if (operator) {
-      return new Paged(context.kernels(), format, page, policy.toString());
+      return new Paged(context.kernels(), memory, format, page, policy.toString());
     }
     return new Ragged(
-        context.kernels(), format, page, own == null ? Policies.create(policy, context) : own);
+        context.kernels(),
+        memory,
+        format,
+        page,
+        own == null ? Policies.create(policy, context) : own);
+  }
+
+  private static SlabMemory memory(OptionSpec tier, KvCacheContext context) {
+    if (tier.name().equals(CacheOption.FILE)) {
+      tier.allow(DIR);
+      return new MappedSlabs(TierFolder.open(tier.text(DIR, System.getProperty(TEMPORARY))));
+    }
+    tier.allow();
+    return new SlabMemory.OnDevice(context.kernels().device());
   }
 
   private record Contiguous(KernelSelector kernels, KvFormat format, AtomicLong live)
@@ -125,12 +145,14 @@ public final class KvCaches implements KvCacheProvider {
   /** Pages of one layout, pooled by size over all layers and sessions. */
   private abstract static class Pages implements KvCache.Factory {
     final KernelSelector kernels;
+    final SlabMemory memory;
     final KvFormat format;
     final int pageTokens;
     private final Map<Long, PagePool> pools = new ConcurrentHashMap<>();
 
-    Pages(KernelSelector kernels, KvFormat format, int pageTokens) {
+    Pages(KernelSelector kernels, SlabMemory memory, KvFormat format, int pageTokens) {
       this.kernels = kernels;
+      this.memory = memory;
       this.format = format;
       this.pageTokens = pageTokens;
     }
@@ -147,7 +169,13 @@ public final class KvCaches implements KvCacheProvider {
 
     @Override
     public KvUsage usage() {
-      return KvUsage.inMemory(pools.values().stream().mapToLong(PagePool::bytes).sum());
+      long bytes = pools.values().stream().mapToLong(PagePool::bytes).sum();
+      return memory.inFile() ? new KvUsage(0, bytes, 0, 0, 0, 0) : KvUsage.inMemory(bytes);
+    }
+
+    @Override
+    public long memoryBytes(LayerShape shape, long tokens) {
+      return memory.inFile() ? 0 : bytes(shape, tokens);
     }
 
     PageLayout layout(LayerShape shape) {
@@ -155,8 +183,7 @@ public final class KvCaches implements KvCacheProvider {
     }
 
     PagePool pool(PageLayout layout) {
-      Device device = kernels.device();
-      return pools.computeIfAbsent(layout.bytes(), bytes -> new PagePool(device, bytes));
+      return pools.computeIfAbsent(layout.bytes(), bytes -> new PagePool(memory, bytes));
     }
 
     KvWriteKernel writer() {
@@ -168,8 +195,13 @@ public final class KvCaches implements KvCacheProvider {
     private final String attention;
 
     /** With the operator that reads them, or null for any. */
-    Paged(KernelSelector kernels, KvFormat format, int pageTokens, String attention) {
-      super(kernels, format, pageTokens);
+    Paged(
+        KernelSelector kernels,
+        SlabMemory memory,
+        KvFormat format,
+        int pageTokens,
+        String attention) {
+      super(kernels, memory, format, pageTokens);
       this.attention = attention;
     }
 
@@ -195,8 +227,13 @@ public final class KvCaches implements KvCacheProvider {
   private static final class Ragged extends Pages {
     private final KvPolicy policy;
 
-    Ragged(KernelSelector kernels, KvFormat format, int pageTokens, KvPolicy policy) {
-      super(kernels, format, pageTokens);
+    Ragged(
+        KernelSelector kernels,
+        SlabMemory memory,
+        KvFormat format,
+        int pageTokens,
+        KvPolicy policy) {
+      super(kernels, memory, format, pageTokens);
       this.policy = policy;
     }
 

@@ -133,6 +133,7 @@ class CacheLoadTest {
         "f16+paged:page=4",
         "q8+contiguous",
         "window:tokens=6+paged:page=4",
+        "f16+paged:page=4+file:dir=DIR",
         "sink-window:tokens=9;sinks=2+q4+paged:page=2"
       })
   void shortSessionsLeaveNothingBehind(String option) throws IOException {
@@ -163,8 +164,8 @@ class CacheLoadTest {
     try (Stream<Path> left = Files.list(folder)) {
       assertEquals(List.of(), left.toList());
     }
-    // 8 sessions of at most 48 tokens each
-    assertTrue(most < 1 << 20, most + " bytes");
+    // 8 sessions of at most 48 tokens each, and slabs of files are larger.
+    assertTrue(most <= (option.contains("DIR") ? 1 << 22 : 1 << 18), most + " bytes");
   }
 
   /** Up to 8 sessions at a time that open, grow, fork, go back, drop and close in random order. */
