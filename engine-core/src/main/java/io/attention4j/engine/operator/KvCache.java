@@ -107,5 +107,13 @@ public interface KvCache extends AutoCloseable {
 
     /** Bytes that one layer of this shape takes for so many tokens, for estimates. */
     long bytes(LayerShape shape, long tokens);
+
+    /** The part of {@link #bytes} that must fit memory; the rest lives in files. */
+    default long memoryBytes(LayerShape shape, long tokens) {
+      return bytes(shape, tokens);
+    }
+
+    /** What all its caches take now, measured where memory is taken; threadsafe. */
+    KvUsage usage();
   }
 }
