@@ -6,6 +6,7 @@ import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.KvCacheProvider;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.TokenRanker;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.KvWriteKernel;
@@ -77,10 +78,13 @@ public final class KvCaches implements KvCacheProvider {
     int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
     if (full) {
       policy.allow();
-      return new Paged(context.kernels(), format, page, null);
+      return new Paged(context.kernels(), format, page, null, null);
     }
     if (operator) {
-      return new Paged(context.kernels(), format, page, policy.toString());
+      return new Paged(context.kernels(), format, page, policy.toString(), null);
+    }
+    if (own == null && Policies.RANKERS.contains(policy.name())) {
+      return new Paged(context.kernels(), format, page, null, Policies.ranker(policy));
     }
     return new Ragged(
         context.kernels(), format, page, own == null ? Policies.create(policy, context) : own);
@@ -153,11 +157,23 @@ public final class KvCaches implements KvCacheProvider {
 
   private static final class Paged extends Pages {
     private final String attention;
+    private final TokenRanker ranker;
 
-    /** With the operator that reads them, or null for any. */
-    Paged(KernelSelector kernels, KvFormat format, int pageTokens, String attention) {
+    /** With the operator that reads them, or null for any, and what shortens prompts, or null. */
+    Paged(
+        KernelSelector kernels,
+        KvFormat format,
+        int pageTokens,
+        String attention,
+        TokenRanker ranker) {
       super(kernels, format, pageTokens);
       this.attention = attention;
+      this.ranker = ranker;
+    }
+
+    @Override
+    public Optional<TokenRanker> ranker() {
+      return Optional.ofNullable(ranker);
     }
 
     @Override
@@ -190,6 +206,16 @@ public final class KvCaches implements KvCacheProvider {
     @Override
     public KvCache.Observes observes() {
       return policy.observes();
+    }
+
+    @Override
+    public int lookahead(int promptTokens) {
+      return policy.lookahead(promptTokens);
+    }
+
+    @Override
+    public Optional<TokenRanker> ranker() {
+      return policy.ranker();
     }
 
     @Override

@@ -153,10 +153,8 @@ public final class Generation implements Iterable<Piece> {
   private boolean start() {
     started = true;
     startNanos = System.nanoTime();
-    reusedTokens = session.reuse(prompt);
-    session.remember();
-    boolean complete =
-        session.appendChunks(prompt, reusedTokens, prompt.length, this::stopRequested);
+    Session.Start start = session.start(prompt, this::stopRequested);
+    reusedTokens = start.reused();
     prefillNanos = System.nanoTime() - startNanos;
     session.remember();
     evaluated = true;
@@ -166,7 +164,7 @@ public final class Generation implements Iterable<Piece> {
       }
     }
     decoder = tokenizer.newDecoder(prompt);
-    return complete;
+    return start.complete();
   }
 
   private Piece decode() {

@@ -43,6 +43,10 @@ public final class LanguageModel implements AutoCloseable {
   private final StepScheduler scheduler;
   private final Tokenizer tokenizer;
   private final List<AutoCloseable> owned;
+
+  /** Reads prompts before, or null. */
+  private final Draft draft;
+
   private final Set<Session> sessions = new LinkedHashSet<>();
   private byte[] fingerprint;
   private boolean closed;
@@ -52,12 +56,14 @@ public final class LanguageModel implements AutoCloseable {
       ModelFiles files,
       Decoder decoder,
       Tokenizer tokenizer,
+      Draft draft,
       List<AutoCloseable> owned) {
     this.info = info;
     this.files = files;
     this.decoder = decoder;
     this.scheduler = new StepScheduler(decoder);
     this.tokenizer = tokenizer;
+    this.draft = draft;
     this.owned = owned;
   }
 
@@ -147,6 +153,10 @@ public final class LanguageModel implements AutoCloseable {
       MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
+      Draft draft = Draft.load(path, options, plan.caches(), tokenizer);
+      if (draft != null) {
+        owned.add(draft);
+      }
       List<OptionSpec> attention =
           LayerOptions.parse(attention(options, plan.caches()))
               .forLayers(plan.config().sizes().layers());
@@ -159,7 +169,8 @@ public final class LanguageModel implements AutoCloseable {
               plan.caches());
       owned.add(decoder);
       LanguageModel model =
-          new LanguageModel(info(plan, options, decoder), plan.files(), decoder, tokenizer, owned);
+          new LanguageModel(
+              info(plan, options, decoder), plan.files(), decoder, tokenizer, draft, owned);
       complete = true;
       return model;
     } finally {
@@ -386,6 +397,11 @@ public final class LanguageModel implements AutoCloseable {
     try (Session session = newSession()) {
       return session.score(prompt, continuation);
     }
+  }
+
+  /** Reads prompts before, or null. */
+  Draft draft() {
+    return draft;
   }
 
   StepScheduler scheduler() {
