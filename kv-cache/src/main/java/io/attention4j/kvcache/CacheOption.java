@@ -62,6 +62,7 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
       Set<String> all = new TreeSet<>(Policies.names());
       all.add(Policies.FULL);
       all.addAll(Policies.OPERATORS);
+      all.addAll(Policies.RANKERS);
       return all;
     }
   }

@@ -7,6 +7,7 @@ import io.attention4j.engine.operator.KvCacheProvider;
 import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.TokenRanker;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.kvcache.policy.KvPolicy;
@@ -87,10 +88,14 @@ public final class KvCaches implements KvCacheProvider {
     SlabMemory memory = memory(tier, context);
     if (full) {
       policy.allow();
-      return new Paged(context.kernels(), memory, format, page, null);
+      return new Paged(context.kernels(), memory, format, page, null, null);
     }
     if (operator) {
-      return new Paged(context.kernels(), memory, format, page, policy.toString());
+      return new Paged(context.kernels(), memory, format, page, policy.toString(), null);
+    }
+    if (own == null && Policies.RANKERS.contains(policy.name())) {
+      TokenRanker ranker = Policies.ranker(policy);
+      return new Paged(context.kernels(), memory, format, page, null, ranker);
     }
     return new Ragged(
         context.kernels(),
@@ -215,16 +220,24 @@ public final class KvCaches implements KvCacheProvider {
 
   private static final class Paged extends Pages {
     private final String attention;
+    private final TokenRanker ranker;
 
-    /** With the operator that reads them, or null for any. */
+    /** With the operator that reads them, or null for any, and what shortens prompts, or null. */
     Paged(
         KernelSelector kernels,
         SlabMemory memory,
         KvFormat format,
         int pageTokens,
-        String attention) {
+        String attention,
+        TokenRanker ranker) {
       super(kernels, memory, format, pageTokens);
       this.attention = attention;
+      this.ranker = ranker;
+    }
+
+    @Override
+    public Optional<TokenRanker> ranker() {
+      return Optional.ofNullable(ranker);
     }
 
     @Override
@@ -262,6 +275,16 @@ public final class KvCaches implements KvCacheProvider {
     @Override
     public KvCache.Observes observes() {
       return policy.observes();
+    }
+
+    @Override
+    public int lookahead(int promptTokens) {
+      return policy.lookahead(promptTokens);
+    }
+
+    @Override
+    public Optional<TokenRanker> ranker() {
+      return policy.ranker();
     }
 
     @Override

@@ -46,6 +46,10 @@ public final class LanguageModel implements AutoCloseable {
   private final StepScheduler scheduler;
   private final Tokenizer tokenizer;
   private final List<AutoCloseable> owned;
+
+  /** Reads prompts before, or null. */
+  private final Draft draft;
+
   private final Set<Session> sessions = new LinkedHashSet<>();
   private byte[] fingerprint;
   private boolean closed;
@@ -56,6 +60,7 @@ public final class LanguageModel implements AutoCloseable {
       Decoder decoder,
       KvCache.Factory caches,
       Tokenizer tokenizer,
+      Draft draft,
       List<AutoCloseable> owned) {
     this.info = info;
     this.files = files;
@@ -63,6 +68,7 @@ public final class LanguageModel implements AutoCloseable {
     this.caches = caches;
     this.scheduler = new StepScheduler(decoder);
     this.tokenizer = tokenizer;
+    this.draft = draft;
     this.owned = owned;
   }
 
@@ -152,6 +158,10 @@ public final class LanguageModel implements AutoCloseable {
       MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
+      Draft draft = Draft.load(path, options, plan.caches(), tokenizer);
+      if (draft != null) {
+        owned.add(draft);
+      }
       List<OptionSpec> attention =
           LayerOptions.parse(attention(options, plan.caches()))
               .forLayers(plan.config().sizes().layers());
@@ -165,7 +175,13 @@ public final class LanguageModel implements AutoCloseable {
       owned.add(decoder);
       LanguageModel model =
           new LanguageModel(
-              info(plan, options, decoder), plan.files(), decoder, plan.caches(), tokenizer, owned);
+              info(plan, options, decoder),
+              plan.files(),
+              decoder,
+              plan.caches(),
+              tokenizer,
+              draft,
+              owned);
       complete = true;
       return model;
     } finally {
@@ -401,6 +417,11 @@ public final class LanguageModel implements AutoCloseable {
     try (Session session = newSession()) {
       return session.score(prompt, continuation);
     }
+  }
+
+  /** Reads prompts before, or null. */
+  Draft draft() {
+    return draft;
   }
 
   StepScheduler scheduler() {

@@ -99,15 +99,88 @@ public final class Session implements AutoCloseable {
       throw new IllegalArgumentException(
           "the prompt has no tokens and the model adds none; give at least one");
     }
-    if (prompt.length > contextTokens()) {
+    int longest = promptTokens();
+    if (prompt.length > longest) {
       throw new IllegalArgumentException(
           "the prompt has "
               + prompt.length
               + " tokens but the context holds "
-              + contextTokens()
+              + longest
               + "; shorten it or load the model with a larger context");
     }
     return new Generation(this, request, prompt);
+  }
+
+  /** Longest prompt; a draft model may read more than the context holds and leave less. */
+  private int promptTokens() {
+    return model.draft() == null ? contextTokens() : model.draft().promptTokens(contextTokens());
+  }
+
+  /**
+   * Appends tokens to an empty session as a generation does its prompt: a draft model may shorten
+   * them and look ahead. Without one it is {@link #append}.
+   *
+   * @throws IllegalStateException if the session is not empty
+   * @throws IllegalArgumentException as {@link #append}
+   */
+  public void appendPrompt(int... prompt) {
+    requireOpen();
+    requireTokens(prompt);
+    if (length > 0) {
+      throw new IllegalStateException(
+          "a prompt begins a session, which has " + length + " tokens; rewind to 0 or append");
+    }
+    start(prompt, NEVER, 0);
+  }
+
+  /** How a prompt was taken. */
+  record Start(int reused, boolean complete) {}
+
+  /**
+   * Keeps the beginning that it holds and computes the rest of a prompt; wants this many candidates
+   * after it, or 0 for logits.
+   */
+  Start start(int[] given, BooleanSupplier stop, int wanted) {
+    Draft draft = model.draft();
+    int[] prompt = given;
+    int[] ahead = {};
+    if (draft != null && draft.wants(given.length)) {
+      Draft.Reading reading = draft.read(given, stop);
+      if (reading == null) {
+        return new Start(0, false);
+      }
+      prompt = reading.prompt();
+      ahead = reading.ahead();
+    }
+    int reused = reuse(prompt, wanted);
+    remember();
+    boolean looksAhead = ahead.length > 0 && reused < prompt.length - 1;
+    boolean complete =
+        looksAhead
+            ? appendLookingAhead(prompt, reused, ahead, stop, wanted)
+            : appendChunks(prompt, reused, prompt.length, stop, wanted);
+    return new Start(reused, complete);
+  }
+
+  /**
+   * Computes the rest of a prompt and the guesses behind it, goes back to before the prompt's last
+   * token, and computes that one.
+   */
+  private boolean appendLookingAhead(
+      int[] prompt, int from, int[] ahead, BooleanSupplier stop, int wanted) {
+    int[] whole = Arrays.copyOf(prompt, prompt.length + ahead.length);
+    System.arraycopy(ahead, 0, whole, prompt.length, ahead.length);
+    boolean complete;
+    step.lookahead(ahead.length);
+    try {
+      complete = appendChunks(whole, from, whole.length, stop, wanted);
+    } finally {
+      step.lookahead(0);
+    }
+    if (length >= prompt.length) {
+      truncate(prompt.length - 1);
+    }
+    return complete && appendChunks(prompt, length, prompt.length, stop, wanted);
   }
 
   /** Runs a generation to its end and hands every piece to the consumer. */
