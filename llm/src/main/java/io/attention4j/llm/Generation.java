@@ -159,7 +159,7 @@ public final class Generation implements Iterable<Piece> {
   private boolean start() {
     started = true;
     startNanos = System.nanoTime();
-    Session.Start start = session.start(prompt, this::stopRequested, candidates.length);
+    PromptStart start = PromptStart.run(session, prompt, this::stopRequested, candidates.length);
     reusedTokens = start.reused();
     prefillNanos = System.nanoTime() - startNanos;
     session.remember();

@@ -24,7 +24,6 @@ import java.util.function.Consumer;
  * failed, or is empty if a layer cannot go back.
  */
 public final class Session implements AutoCloseable {
-  private static final BooleanSupplier NEVER = () -> false;
   private static final int NONE = -1;
 
   private final LanguageModel model;
@@ -130,57 +129,7 @@ public final class Session implements AutoCloseable {
       throw new IllegalStateException(
           "a prompt begins a session, which has " + length + " tokens; rewind to 0 or append");
     }
-    start(prompt, NEVER, 0);
-  }
-
-  /** How a prompt was taken. */
-  record Start(int reused, boolean complete) {}
-
-  /**
-   * Keeps the beginning that it holds and computes the rest of a prompt; wants this many candidates
-   * after it, or 0 for logits.
-   */
-  Start start(int[] given, BooleanSupplier stop, int wanted) {
-    Draft draft = model.draft();
-    int[] prompt = given;
-    int[] ahead = {};
-    if (draft != null && draft.wants(given.length)) {
-      Draft.Reading reading = draft.read(given, stop);
-      if (reading == null) {
-        return new Start(0, false);
-      }
-      prompt = reading.prompt();
-      ahead = reading.ahead();
-    }
-    int reused = reuse(prompt, wanted);
-    remember();
-    boolean looksAhead = ahead.length > 0 && reused < prompt.length - 1;
-    boolean complete =
-        looksAhead
-            ? appendLookingAhead(prompt, reused, ahead, stop, wanted)
-            : appendChunks(prompt, reused, prompt.length, stop, wanted);
-    return new Start(reused, complete);
-  }
-
-  /**
-   * Computes the rest of a prompt and the guesses behind it, goes back to before the prompt's last
-   * token, and computes that one.
-   */
-  private boolean appendLookingAhead(
-      int[] prompt, int from, int[] ahead, BooleanSupplier stop, int wanted) {
-    int[] whole = Arrays.copyOf(prompt, prompt.length + ahead.length);
-    System.arraycopy(ahead, 0, whole, prompt.length, ahead.length);
-    boolean complete;
-    step.lookahead(ahead.length);
-    try {
-      complete = appendChunks(whole, from, whole.length, stop, wanted);
-    } finally {
-      step.lookahead(0);
-    }
-    if (length >= prompt.length) {
-      truncate(prompt.length - 1);
-    }
-    return complete && appendChunks(prompt, length, prompt.length, stop, wanted);
+    PromptStart.run(this, prompt, () -> false, 0);
   }
 
   /** Runs a generation to its end and hands every piece to the consumer. */
@@ -222,7 +171,7 @@ public final class Session implements AutoCloseable {
     requireTokens(more);
     requireRoom(more.length + (pending == NONE ? 0 : 1));
     settle();
-    appendChunks(more, 0, more.length, NEVER, 0);
+    appendChunks(more, 0, more.length, () -> false, 0);
   }
 
   /** Remembers a token that a generation gave and that is computed only when something follows. */
@@ -307,6 +256,11 @@ public final class Session implements AutoCloseable {
     return true;
   }
 
+  /** Tells the next steps how many of their last tokens are guesses that go again. */
+  void lookahead(int tokens) {
+    step.lookahead(tokens);
+  }
+
   /**
    * Computes the tokens behind {@code length}; wants logits, or candidates, of the rows from {@code
    * outputFrom}.
@@ -363,7 +317,7 @@ public final class Session implements AutoCloseable {
   }
 
   /** Goes back to {@code target} tokens, or further where a layer cannot; returns how far. */
-  private int truncate(int target) {
+  int truncate(int target) {
     int[] reached = {target};
     model
         .scheduler()
@@ -428,7 +382,7 @@ public final class Session implements AutoCloseable {
     }
     int reached = truncate(target);
     if (reached < target) {
-      appendChunks(tokens.clone(), reached, target, NEVER, 0);
+      appendChunks(tokens.clone(), reached, target, () -> false, 0);
     }
   }
 

@@ -79,7 +79,9 @@ final class DecodeRoom {
   /** On the way there: [KEYS, dim]. */
   final float[] expanded;
 
-  /** Queries of each quad as [headDim][4], and room for {@link GroupLines}; empty without groups. */
+  /**
+   * Queries of each quad as [headDim][4], and room for {@link GroupLines}; empty without groups.
+   */
   final float[] lines;
 
   /** Scratch memory of {@link GroupLines}. */
@@ -232,8 +234,7 @@ final class DecodeRoom {
   void addGroups(int ofRow, float[] to, int at, int valueDim) {
     for (int d = 0; valueHalves > 0 && d < valueDim; d++) {
       int half = ofRow / 4 * valueHalves + d / GroupLines.COLUMNS;
-      to[at + d] +=
-          groupSums[(4 * half + ofRow % 4) * GroupLines.COLUMNS + d % GroupLines.COLUMNS];
+      to[at + d] += groupSums[(4 * half + ofRow % 4) * GroupLines.COLUMNS + d % GroupLines.COLUMNS];
     }
   }
 

@@ -23,13 +23,13 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Products of four rows with lines of a {@link Grouped} page, read as codes: sums[r][c] += sum over
- * lines of x[line][r] * (step * code[line][c] + minimum). Scores are this with keys by channel (x is
- * q, columns are keys), weighted sums of values with values by token (x is the weights, columns are
- * elements). Lanes lie along the columns, so that a code is unpacked once for four rows; step and x
- * are multiplied first, and minima only meet x.
+ * lines of x[line][r] * (step * code[line][c] + minimum). Scores are this with keys by channel (x
+ * is q, columns are keys), weighted sums of values with values by token (x is the weights, columns
+ * are elements). Lanes lie along the columns, so that a code is unpacked once for four rows; step
+ * and x are multiplied first, and minima only meet x.
  *
- * <p>A code is not shifted to the lowest bits for each line of its block: that power of two is in the
- * multiplier, exactly.
+ * <p>A code is not shifted to the lowest bits for each line of its block: that power of two is in
+ * the multiplier, exactly.
  */
 final class GroupLines {
   /** Columns of the sums: half a segment, which no group is smaller than. */
@@ -94,8 +94,8 @@ final class GroupLines {
   }
 
   /**
-   * Adds the products of lines [first, first + lines) with the columns [32 * half, 32 * half + 32) of
-   * a page, or as many as there are.
+   * Adds the products of lines [first, first + lines) with the columns [32 * half, 32 * half + 32)
+   * of a page, or as many as there are.
    *
    * @param at byte where the page's keys or values begin
    * @param first a multiple of {@link Grouped#blockLines}
@@ -155,7 +155,9 @@ final class GroupLines {
     }
   }
 
-  /** m[line][r] = x[line][r] * step[line] in units of the block; sums of x * minimum behind them. */
+  /**
+   * m[line][r] = x[line][r] * step[line] in units of the block; sums of x * minimum behind them.
+   */
   private static void multipliers(
       int bits,
       MemorySegment memory,
@@ -180,8 +182,7 @@ final class GroupLines {
         break;
       }
       // Steps are not negative; a minimum's sign goes to its place.
-      FloatVector s = step.lanewise(LSHL, 13)
-          .reinterpretAsFloats().mul(factors);
+      FloatVector s = step.lanewise(LSHL, 13).reinterpretAsFloats().mul(factors);
       FloatVector z = signed(minimum);
       int from = xAt + 4 * line;
       int to = 4 * line;
@@ -239,8 +240,7 @@ final class GroupLines {
   }
 
   private static IntVector halves(MemorySegment memory, long at) {
-    return (IntVector)
-        ShortVector.fromMemorySegment(HALVES, memory, at, ORDER).castShape(INT, 0);
+    return (IntVector) ShortVector.fromMemorySegment(HALVES, memory, at, ORDER).castShape(INT, 0);
   }
 
   private static boolean notFinite(IntVector a, IntVector b) {
