@@ -5,6 +5,9 @@ import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
+import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.operator.Operators;
+import io.attention4j.engine.operator.Needs;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.operator.RecurrentState;
 import io.attention4j.engine.runtime.KernelSelector;
@@ -58,6 +61,7 @@ public final class Decoder implements AutoCloseable {
   private final LayerInputs inputs = new LayerInputs();
   private final int[] tokens;
   private final int[] positions;
+  private final Tensor embeddings;
   private LayerState[] states = new LayerState[1];
 
   /** Loads everything; what was opened is closed again if that fails. */
@@ -95,6 +99,10 @@ public final class Decoder implements AutoCloseable {
     Arena hostArena = keep(Arena.ofShared());
     WeightLoader weights = new WeightLoader(files, device, arena, hostArena);
     activations = new Activations(config, options.maxRows(), arena);
+    embeddings =
+        needsEmbeddings(options.attention())
+            ? arena.allocate(DType.F32, options.maxRows(), sizes.modelDim())
+            : null;
     tokens = new int[options.maxRows()];
     positions = new int[options.maxRows()];
     elementwise = kernels.select(ElementwiseKernel.class, ElementwiseKernel.Operation.ADD);
@@ -130,6 +138,12 @@ public final class Decoder implements AutoCloseable {
     }
     head = keep(OutputHead.load(config, weights, tokenTable, activations, kernels, hostArena));
     weights.requireAllTaken();
+  }
+
+  private static boolean needsEmbeddings(List<OptionSpec> attention) {
+    Operators operators = new Operators();
+    return attention.stream()
+        .anyMatch(option -> operators.create(option).needs().extras().contains(Needs.EMBEDDINGS));
   }
 
   private IntFunction<Block> loader(
@@ -241,7 +255,11 @@ public final class Decoder implements AutoCloseable {
   void run(Step[] steps, int count) {
     gather(steps, count);
     int rows = batch.totalRows();
-    embed(rows);
+    embed(rows, activations.residual);
+    if (embeddings != null) {
+      embed(rows, embeddings);
+      inputs.extra(Needs.EMBEDDINGS, embeddings);
+    }
     for (RopeAngles rope : ropes) {
       rope.fill(positions, rows);
     }
@@ -274,21 +292,21 @@ public final class Decoder implements AutoCloseable {
     }
   }
 
-  private void embed(int rows) {
+  private void embed(int rows, Tensor target) {
     long elements = (long) rows * config.sizes().modelDim();
-    embedding.run(tokenTable, tokens, rows, activations.residual);
+    embedding.run(tokenTable, tokens, rows, target);
     float scale = config.embedding().scale();
     if (scale != 1) {
       elementwise.run(
-          ElementwiseKernel.Operation.SCALE, activations.residual, null, scale, elements);
+          ElementwiseKernel.Operation.SCALE, target, null, scale, elements);
     }
     if (embeddingNorm != null) {
-      embeddingNorm.run(activations.residual, rows, activations.residual);
+      embeddingNorm.run(target, rows, target);
     }
     if (positionTable != null) {
       positionEmbedding.run(positionTable, positions, rows, activations.branch);
       elementwise.run(
-          ElementwiseKernel.Operation.ADD, activations.residual, activations.branch, 0, elements);
+          ElementwiseKernel.Operation.ADD, target, activations.branch, 0, elements);
     }
   }
 
