@@ -16,6 +16,9 @@ import java.util.Objects;
  * @param kvCache policy, codec, tier and layout, each optional: "sink-window:tokens=1024+f16"
  * @param maxBatchRows most tokens of one forward pass: the size of a prompt chunk, and of the
  *     buffers
+ * @param deviceLayers how many of the last layers, and with them the output matrix, a device with
+ *     memory of its own takes, while the CPU takes those before: a number, {@link #ALL_LAYERS} or
+ *     {@link #FITTING_LAYERS}. Kernels on host memory always take all
  */
 public record LoadOptions(
     int contextTokens,
@@ -23,7 +26,14 @@ public record LoadOptions(
     String kernels,
     String attention,
     String kvCache,
-    int maxBatchRows) {
+    int maxBatchRows,
+    int deviceLayers) {
+  /** All layers are on the device, or it is refused. */
+  public static final int ALL_LAYERS = -1;
+
+  /** As many layers are on the device as its memory holds with one full context. */
+  public static final int FITTING_LAYERS = -2;
+
   /** Context where neither the options nor a smaller model set one. */
   public static final int DEFAULT_CONTEXT_TOKENS = 4096;
 
@@ -42,6 +52,10 @@ public record LoadOptions(
     if (maxBatchRows < 1 || maxBatchRows > MAX_BATCH_ROWS) {
       throw new IllegalArgumentException(
           "maxBatchRows " + maxBatchRows + " must be 1 to " + MAX_BATCH_ROWS);
+    }
+    if (deviceLayers < FITTING_LAYERS) {
+      throw new IllegalArgumentException(
+          "deviceLayers " + deviceLayers + " must be at least 0, all (-1) or as many as fit (-2)");
     }
     Objects.requireNonNull(kernels, "kernels");
     Objects.requireNonNull(attention, "attention");
@@ -62,6 +76,7 @@ public record LoadOptions(
     private String attention = "softmax";
     private String kvCache = "paged+f16";
     private int maxBatchRows = 512;
+    private int deviceLayers = ALL_LAYERS;
 
     private Builder() {}
 
@@ -101,13 +116,20 @@ public record LoadOptions(
       return this;
     }
 
+    /** See {@link LoadOptions#deviceLayers()}. */
+    public Builder deviceLayers(int value) {
+      deviceLayers = value;
+      return this;
+    }
+
     /**
      * The options.
      *
      * @throws IllegalArgumentException if a value is out of range; names it and the range
      */
     public LoadOptions build() {
-      return new LoadOptions(contextTokens, threads, kernels, attention, kvCache, maxBatchRows);
+      return new LoadOptions(
+          contextTokens, threads, kernels, attention, kvCache, maxBatchRows, deviceLayers);
     }
   }
 }

@@ -32,11 +32,11 @@ final class AttentionSource {
   /** Whether the kernels take it and the device has the local memory. */
   static Support supports(AttentionSpec spec, ClDevice device) {
     for (KvFormat format : List.of(spec.keyFormat(), spec.valueFormat())) {
-      if (!(format instanceof KvFormat.Plain || format instanceof KvFormat.Q8)) {
+      if (format instanceof KvFormat.Grouped || format instanceof KvFormat.Staircase) {
         return Support.no(
             "keys or values in "
                 + format.getClass().getSimpleName()
-                + " pages, which opencl does not read; use q8 or f16");
+                + " pages, which opencl does not read; use q4, q8 or f16");
       }
     }
     if (containsCode(spec.mask())) {
@@ -164,10 +164,6 @@ final class AttentionSource {
             + format(spec.keyFormat())
             + " -DVALUE_FORMAT="
             + format(spec.valueFormat())
-            + " -DKEY_SCALED="
-            + (spec.keyFormat() instanceof KvFormat.Q8 ? 1 : 0)
-            + " -DVALUE_SCALED="
-            + (spec.valueFormat() instanceof KvFormat.Q8 ? 1 : 0)
             + (aligned ? " -DALIGNED" : "")
             + more);
   }
@@ -176,12 +172,13 @@ final class AttentionSource {
   static final ClProgramCache.Source MERGE =
       new ClProgramCache.Source(
           List.of("attention", "attention_merge"),
-          "-DKEY_FORMAT=F32 -DVALUE_FORMAT=F32 -DKEY_SCALED=0 -DVALUE_SCALED=0");
+          "-DKEY_FORMAT=F32 -DVALUE_FORMAT=F32");
 
   private static String format(KvFormat format) {
     return switch (format) {
       case KvFormat.Plain plain -> plain.dtype().name();
       case KvFormat.Q8 q8 -> "Q8";
+      case KvFormat.Q4 q4 -> "Q4";
       default -> throw new IllegalArgumentException(format + " is refused by supports");
     };
   }

@@ -25,6 +25,7 @@ final class CountingCl implements ClApi {
   private final Map<String, Integer> failures = new HashMap<>();
   private final Map<String, Integer> failFrom = new HashMap<>();
 
+  private final Map<cl_command_queue, Integer> queues = new IdentityHashMap<>();
   private long writtenBytes;
   private long readBytes;
 
@@ -127,7 +128,12 @@ final class CountingCl implements ClApi {
 
   @Override
   public cl_command_queue createQueue(cl_context context, cl_device_id device, boolean profiling) {
-    return create("createQueue", () -> api.createQueue(context, device, profiling));
+    cl_command_queue queue =
+        create("createQueue", () -> api.createQueue(context, device, profiling));
+    synchronized (this) {
+      queues.put(queue, queues.size());
+    }
+    return queue;
   }
 
   @Override
@@ -158,7 +164,9 @@ final class CountingCl implements ClApi {
   @Override
   public void build(cl_program program, cl_device_id device, String options) {
     enter("build");
+    long t0 = System.nanoTime();
     api.build(program, device, options);
+    System.out.println("BUILD " + (System.nanoTime() - t0) / 1000000 + " " + options);
   }
 
   @Override
@@ -198,7 +206,9 @@ final class CountingCl implements ClApi {
   public void launch(
       cl_command_queue queue, cl_kernel kernel, long[] global, long[] local, cl_event done) {
     enter("launch");
+    long t0 = System.nanoTime();
     api.launch(queue, kernel, global, local, done);
+    if ((System.nanoTime() - t0) > 50000000) System.out.println("LAUNCH " + (System.nanoTime() - t0) / 1000000 );
     born(done);
   }
 
@@ -211,7 +221,10 @@ final class CountingCl implements ClApi {
       long bytes,
       Pointer source,
       cl_event done) {
-    enter("write");
+    enter(blocking ? "blocking write" : "write");
+    synchronized (this) {
+      calls.merge("write to queue " + queues.get(queue), 1, Integer::sum);
+    }
     synchronized (this) {
       writtenBytes += bytes;
     }
