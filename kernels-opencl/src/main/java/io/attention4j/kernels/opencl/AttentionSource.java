@@ -27,6 +27,9 @@ final class AttentionSource {
   /** Results that a mask may have at once while it is evaluated, one bit each. */
   private static final int MOST_PARTS = 31;
 
+  /** In the order of their numbers in attention.cl. */
+  private static final List<String> FORMATS = List.of("F32", "F16", "BF16", "Q8", "Q4");
+
   private AttentionSource() {}
 
   /** Whether the kernels take it and the device has the local memory. */
@@ -154,6 +157,7 @@ final class AttentionSource {
 
   private static ClProgramCache.Source source(
       String resource, AttentionSpec spec, boolean aligned, int rows, String more) {
+    boolean same = spec.keyFormat().equals(spec.valueFormat());
     return new ClProgramCache.Source(
         List.of("attention", resource),
         "-DTILE="
@@ -161,9 +165,9 @@ final class AttentionSource {
             + " -DROWS="
             + rows
             + " -DKEY_FORMAT="
-            + format(spec.keyFormat())
+            + (same ? format(spec.keyFormat()) : "ANY")
             + " -DVALUE_FORMAT="
-            + format(spec.valueFormat())
+            + (same ? format(spec.valueFormat()) : "ANY")
             + (aligned ? " -DALIGNED" : "")
             + more);
   }
@@ -173,6 +177,11 @@ final class AttentionSource {
       new ClProgramCache.Source(
           List.of("attention", "attention_merge"),
           "-DKEY_FORMAT=F32 -DVALUE_FORMAT=F32");
+
+  /** The number of a format in attention.cl. */
+  static int formatNumber(KvFormat format) {
+    return FORMATS.indexOf(format(format));
+  }
 
   private static String format(KvFormat format) {
     return switch (format) {

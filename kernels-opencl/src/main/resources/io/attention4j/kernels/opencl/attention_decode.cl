@@ -28,6 +28,8 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
   int i = get_local_id(0);
   int headDim = t[H_HEAD_DIM];
   int valueDim = t[H_VALUE_DIM];
+  int keyFormat = t[H_KEY_FORMAT];
+  int valueFormat = t[H_VALUE_FORMAT];
   global const long *work = t + workAt + get_group_id(0) * W_WORDS;
   int s = work[W_SEQUENCE];
   Walk walk = begin_walk(t, work, memory);
@@ -73,7 +75,7 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
       for (int c = 0; c < KEY_STRIPS; c++) {
         int d = 8 * (c * KEY_LANES + keyLane);
         if (d < headDim) {
-          float8 w = load_key(key, parameters, d, headDim);
+          float8 w = load_key(keyFormat, key, parameters, d, headDim);
           for (int r = 0; r < ROWS; r++) parts[r] += dot8(x[r][c], w);
         }
       }
@@ -125,7 +127,7 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
       for (int c = 0; c < VALUE_STRIPS; c++) {
         int d = 8 * (c * VALUE_LANES + valueLane);
         if (d < valueDim) {
-          float8 y = load_value(value, parameters, d, valueDim) * factor;
+          float8 y = load_value(valueFormat, value, parameters, d, valueDim) * factor;
           for (int r = 0; r < ROWS; r++) {
             // Hidden values may be infinite, and 0 * inf is NaN.
             if (weights[r][k] != 0.0f) acc[r][c] = fma(weights[r][k], y, acc[r][c]);

@@ -26,6 +26,8 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
   int i = get_local_id(0);
   int headDim = t[H_HEAD_DIM];
   int valueDim = t[H_VALUE_DIM];
+  int keyFormat = t[H_KEY_FORMAT];
+  int valueFormat = t[H_VALUE_FORMAT];
   global const long *work = t + workAt + get_group_id(0) * W_WORDS;
   int s = work[W_SEQUENCE];
   Walk walk = begin_walk(t, work, memory);
@@ -66,7 +68,7 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
         float8 x = (float8)(0.0f);
         if (r < count && d0 + d < headDim) {
           global const uchar *parameters = key_parameters(t, segment, keys, r);
-          x = load_key(key_at(t, segment, keys, r), parameters, d0 + d, headDim)
+          x = load_key(keyFormat, key_at(t, segment, keys, r), parameters, d0 + d, headDim)
               * KEY_FACTOR(parameters);
         }
         vstore8(x, 0, w);
@@ -137,7 +139,8 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
         float8 x = (float8)(0.0f);
         if (k0 + k < count && d < valueDim) {
           global const uchar *parameters = value_parameters(t, segment, values, k0 + k);
-          x = load_value(value_at(t, segment, values, k0 + k), parameters, d, valueDim)
+          x = load_value(
+                  valueFormat, value_at(t, segment, values, k0 + k), parameters, d, valueDim)
               * VALUE_FACTOR(parameters);
         }
         float8 zero = x * 0.0f;

@@ -164,9 +164,7 @@ final class CountingCl implements ClApi {
   @Override
   public void build(cl_program program, cl_device_id device, String options) {
     enter("build");
-    long t0 = System.nanoTime();
     api.build(program, device, options);
-    System.out.println("BUILD " + (System.nanoTime() - t0) / 1000000 + " " + options);
   }
 
   @Override
@@ -206,9 +204,7 @@ final class CountingCl implements ClApi {
   public void launch(
       cl_command_queue queue, cl_kernel kernel, long[] global, long[] local, cl_event done) {
     enter("launch");
-    long t0 = System.nanoTime();
     api.launch(queue, kernel, global, local, done);
-    if ((System.nanoTime() - t0) > 50000000) System.out.println("LAUNCH " + (System.nanoTime() - t0) / 1000000 );
     born(done);
   }
 
