@@ -8,8 +8,10 @@ import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.spi.KernelProvider;
 import io.attention4j.engine.spi.ProbeKernel;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ServiceLoader;
 import java.util.Set;
@@ -43,8 +45,16 @@ final class DoctorCommand implements Callable<Integer> {
       description = "Time for each probe; 0 = none. Default: ${DEFAULT-VALUE}.")
   private double probeSeconds;
 
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "MODEL",
+      description =
+          "Say, too, how many layers of a model fit each device with memory of its own, such as a"
+              + " GPU.")
+  private Path model;
+
   @Override
-  public Integer call() {
+  public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
     line(out, "JDK", Machine.jdk());
     line(out, "JIT", jit());
@@ -68,6 +78,11 @@ final class DoctorCommand implements Callable<Integer> {
             case Availability.Unavailable no -> "unavailable: " + no.reason();
           };
       line(out, "  " + provider.id(), verdict);
+      if (model != null
+          && !provider.hostMemory()
+          && provider.availability() instanceof Availability.Available) {
+        line(out, "", LayerFit.describe(model, provider.id()));
+      }
     }
     line(out, "Attention", String.join(", ", new Operators().names()));
     line(out, "KV caches", String.join(", ", cacheNames()));

@@ -41,6 +41,14 @@ final class InspectCommand implements Callable<Integer> {
       description = "List the tensors (the default).")
   private boolean tensors;
 
+  @Option(
+      names = "--kernels",
+      paramLabel = "PROVIDER",
+      description =
+          "Say, too, how many layers fit the memory of a device such as opencl with a full context"
+              + " of at most 4096 tokens; see --device-layers.")
+  private String kernels;
+
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
@@ -68,6 +76,9 @@ final class InspectCommand implements Callable<Integer> {
         }
         print(out, file);
       }
+    }
+    if (kernels != null) {
+      out.println(LayerFit.describe(model, kernels));
     }
     out.flush();
     return 0;

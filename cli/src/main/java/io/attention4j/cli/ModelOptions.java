@@ -50,6 +50,18 @@ final class ModelOptions {
   private String kernels;
 
   @Option(
+      names = "--device-layers",
+      paramLabel = "N",
+      defaultValue = "all",
+      converter = DeviceLayers.class,
+      description = {
+        "Layers on a device with memory of its own, such as opencl: the last N and the output"
+            + " matrix; the CPU takes those before. auto = as many as fit, see inspect. Default:"
+            + " ${DEFAULT-VALUE}."
+      })
+  private int deviceLayers;
+
+  @Option(
       names = "--attention",
       paramLabel = "SPEC",
       defaultValue = "softmax",
@@ -134,6 +146,7 @@ final class ModelOptions {
         .kvCache(kvCache)
         .maxBatchRows(maxBatchRows)
         .draft(draft)
+        .deviceLayers(deviceLayers)
         .build();
   }
 }

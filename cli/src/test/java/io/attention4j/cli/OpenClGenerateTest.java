@@ -2,6 +2,7 @@ package io.attention4j.cli;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.attention4j.demo.DemoModel;
@@ -31,6 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The demo model on an OpenCL device: the CPU's tokens, and what crosses the bus for them. */
 class OpenClGenerateTest {
   private static final String PROFILE = "attention4j.opencl.profile";
+  private static final String MEMORY = "attention4j.opencl.memoryMiB";
   private static final int TOKENS = 12;
 
   @BeforeAll
@@ -163,5 +165,89 @@ class OpenClGenerateTest {
         assertTrue(Math.abs(expected[i] - actual[i]) < 1e-3, i + ": " + actual[i]);
       }
     }
+  }
+
+  private static GenerationResult split(int deviceLayers, int memoryMiB) throws IOException {
+    System.setProperty(MEMORY, Integer.toString(memoryMiB));
+    LoadOptions options =
+        LoadOptions.builder()
+            .kernels("opencl")
+            .contextTokens(256)
+            .maxBatchRows(64)
+            .deviceLayers(deviceLayers)
+            .build();
+    try (LanguageModel model = LanguageModel.load(DemoModel.file(), options);
+        Session session = model.newSession()) {
+      lastKernels = model.info().kernels();
+      return session.generate(request(sampling(1), -1)).run();
+    } finally {
+      System.clearProperty(MEMORY);
+    }
+  }
+
+  private static String lastKernels;
+
+  /** All layers in the device's memory, some of them, none. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 3, 6, 99})
+  void layersSplitBetweenDeviceAndCpuGiveTheSameTokens(int deviceLayers) throws IOException {
+    GenerationResult expected = generate("auto", request(sampling(1), -1));
+    assertArrayEquals(expected.tokens(), split(deviceLayers, 256).tokens());
+    boolean both = deviceLayers == 1 || deviceLayers == 3;
+    assertEquals(both, lastKernels.contains("layers before"), lastKernels);
+    assertEquals(deviceLayers == 0, !lastKernels.startsWith("opencl"), lastKernels);
+  }
+
+  @Test
+  void aBudgetBelowTheModelTakesTheLayersThatFit() throws IOException {
+    GenerationResult expected = generate("auto", request(sampling(1), -1));
+    Pattern fits = Pattern.compile("(\\d) of 6 layers fit opencl: .*", Pattern.DOTALL);
+    int fewest = 6;
+    int most = 0;
+    for (int memoryMiB : new int[] {2, 3, 4, 5, 8}) {
+      assertArrayEquals(
+          expected.tokens(), split(LoadOptions.FITTING_LAYERS, memoryMiB).tokens(), lastKernels);
+      System.setProperty(MEMORY, Integer.toString(memoryMiB));
+      try {
+        LoadOptions options =
+            LoadOptions.builder().kernels("opencl").contextTokens(256).maxBatchRows(64).build();
+        int fitting = LanguageModel.deviceFit(DemoModel.file(), options).orElseThrow().fitting();
+        fewest = Math.min(fewest, fitting);
+        most = Math.max(most, fitting);
+        if (fitting > 0 && fitting < 6) {
+          assertTrue(lastKernels.contains("(layers from " + (6 - fitting)), lastKernels);
+        }
+        if (memoryMiB <= 3) {
+          IllegalStateException e =
+              assertThrows(
+                  IllegalStateException.class, () -> split(LoadOptions.ALL_LAYERS, memoryMiB));
+          assertTrue(e.getMessage().contains("fewer layers on the device"), e.getMessage());
+        }
+        Run run = Run.of("inspect", "--no-tensors", "--kernels", "opencl", DemoModel.file() + "");
+        assertEquals(0, run.status(), run.err());
+        assertTrue(fits.matcher(run.out().lines().toList().getLast()).matches(), run.out());
+      } finally {
+        System.clearProperty(MEMORY);
+      }
+    }
+    assertEquals(0, fewest);
+    assertTrue(most > 0, "no budget had room for a layer");
+  }
+
+  @Test
+  void theDoctorSaysHowManyLayersFit() {
+    Run run = Run.of("doctor", "--probe-seconds", "0", "-m", DemoModel.file() + "");
+    assertEquals(0, run.status(), run.err());
+    assertTrue(run.out().contains("6 of 6 layers fit opencl: "), run.out());
+  }
+
+  @Test
+  void kernelsOnHostMemoryDoNotSplit() {
+    Run run = Run.of("generate", "--kernels", "reference", "--device-layers", "3", "-n", "1");
+    assertEquals(2, run.status());
+    assertTrue(run.err().contains("work on host memory"), run.err());
+    run = Run.of("generate", "--device-layers", "many", "-n", "1");
+    assertEquals(2, run.status());
+    assertTrue(run.err().contains("neither a number"), run.err());
   }
 }

@@ -4,18 +4,14 @@ import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerOptions;
-import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
-import io.attention4j.engine.operator.RecurrentState;
 import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.DeviceOptions;
-import io.attention4j.engine.spi.MatmulKernel;
-import io.attention4j.engine.spi.MatmulSpec;
-import io.attention4j.engine.tensor.Tensor;
-import io.attention4j.llm.architecture.ModelConfig;
 import io.attention4j.llm.decoder.Closing;
 import io.attention4j.llm.decoder.Decoder;
+import io.attention4j.llm.decoder.HostLayers;
 import io.attention4j.llm.decoder.StepScheduler;
 import io.attention4j.llm.loading.CacheFactories;
 import io.attention4j.llm.loading.Fingerprint;
@@ -28,6 +24,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 
@@ -154,7 +151,13 @@ public final class LanguageModel implements AutoCloseable {
     List<AutoCloseable> owned = new ArrayList<>();
     boolean complete = false;
     try {
-      Plan plan = plan(path, options, caches, provider, owned);
+      LoadPlan plan = LoadPlan.of(path, options, caches, provider, owned);
+      int deviceLayers = plan.deviceLayers(options, provider);
+      if (deviceLayers == 0) {
+        plan = LoadPlan.of(path, options, caches, KernelSelector.AUTO, owned);
+        deviceLayers = plan.config().sizes().layers();
+      }
+      HostLayers host = hostLayers(plan, deviceLayers, options, caches, owned);
       MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
@@ -171,11 +174,12 @@ public final class LanguageModel implements AutoCloseable {
               plan.config(),
               new Decoder.Options(plan.contextTokens(), plan.rows(), attention),
               plan.kernels(),
-              plan.caches());
+              plan.caches(),
+              host);
       owned.add(decoder);
       LanguageModel model =
           new LanguageModel(
-              info(plan, options, decoder),
+              info(plan, host, options, decoder),
               plan.files(),
               decoder,
               plan.caches(),
@@ -202,6 +206,27 @@ public final class LanguageModel implements AutoCloseable {
   }
 
   /**
+   * How many layers the device of the options' kernels has room for; empty if they work on host
+   * memory. Nothing is loaded.
+   *
+   * @throws io.attention4j.llm.format.ModelFormatException as {@link #load}
+   */
+  public static Optional<DeviceFit> deviceFit(Path path, LoadOptions options) throws IOException {
+    List<AutoCloseable> opened = new ArrayList<>();
+    try {
+      return LoadPlan.of(
+              path,
+              options,
+              context -> CacheFactories.create(options.kvCache(), context),
+              provider(options),
+              opened)
+          .fit();
+    } finally {
+      Closing.all(opened);
+    }
+  }
+
+  /**
    * What loading would take, without loading.
    *
    * @throws io.attention4j.llm.format.ModelFormatException as {@link #load}
@@ -209,7 +234,7 @@ public final class LanguageModel implements AutoCloseable {
   public static MemoryEstimate estimate(Path path, LoadOptions options) throws IOException {
     List<AutoCloseable> opened = new ArrayList<>();
     try {
-      return plan(
+      return LoadPlan.of(
               path,
               options,
               context -> CacheFactories.create(options.kvCache(), context),
@@ -221,96 +246,41 @@ public final class LanguageModel implements AutoCloseable {
     }
   }
 
-  private record Plan(
-      ModelFiles files,
-      ModelConfig config,
-      int contextTokens,
-      int rows,
-      KernelSelector kernels,
-      KvCache.Factory caches,
-      MemoryEstimate memory) {}
-
-  private static Plan plan(
-      Path path,
+  /** The layers that do not go to the device, or null. */
+  private static HostLayers hostLayers(
+      LoadPlan plan,
+      int deviceLayers,
       LoadOptions options,
-      Function<KvCacheContext, KvCache.Factory> makeCaches,
-      String provider,
-      List<AutoCloseable> opened)
-      throws IOException {
-    ModelFiles files = ModelFiles.open(path);
-    opened.add(files);
-    ModelConfig config = files.architecture().config(files.settings());
-    requireReplaceable(config, options);
-    int context = contextTokens(config, options);
-    int rows = Math.min(options.maxBatchRows(), context);
-    KernelSelector kernels = KernelSelector.open(provider, new DeviceOptions(options.threads()));
-    opened.add(kernels);
-    KvCache.Factory caches =
-        makeCaches.apply(new KvCacheContext(kernels, config.sizes().layers(), files.path()));
-    MatmulKernel matmul = kernels.device().kernel(MatmulKernel.class).orElse(null);
-    long weights = 0;
-    long packed = 0;
-    for (String name : files.weightNames()) {
-      Tensor tensor = files.tensors().tensor(name);
-      weights += tensor.byteSize();
-      if (matmul != null && tensor.shape().rank() == 2) {
-        packed +=
-            matmul.ownedBytes(new MatmulSpec(tensor.dtype(), tensor.extent(0), tensor.extent(1)));
-      }
+      Function<KvCacheContext, KvCache.Factory> caches,
+      List<AutoCloseable> owned) {
+    int layers = plan.config().sizes().layers();
+    if (deviceLayers == layers) {
+      return null;
     }
-    long kv = (1L + RecurrentState.MAX_SNAPSHOTS) * Decoder.stateBytes(config);
-    long kvInFiles = 0;
-    for (int layer = 0; layer < config.sizes().layers() && !config.recurrent(); layer++) {
-      LayerShape shape = Decoder.layerShape(config, layer, context);
-      long bytes = caches.bytes(shape, context);
-      kv = bytes > Long.MAX_VALUE - kv ? Long.MAX_VALUE : kv + bytes;
-      kvInFiles += bytes - caches.memoryBytes(shape, context);
-    }
-    MemoryEstimate memory =
-        new MemoryEstimate(
-            weights, packed, kv, kvInFiles, Decoder.scratchBytes(config, rows), context);
-    return new Plan(files, config, context, rows, kernels, caches, memory);
+    KernelSelector kernels =
+        KernelSelector.open(KernelSelector.AUTO, new DeviceOptions(options.threads()));
+    owned.add(kernels);
+    KvCacheContext context = new KvCacheContext(kernels, layers, plan.files().path());
+    return new HostLayers(layers - deviceLayers, kernels, caches.apply(context));
   }
 
-  /** A recurrence is part of the model; there is no attention that another could replace. */
-  private static void requireReplaceable(ModelConfig config, LoadOptions options) {
-    if (config.recurrent() && !options.attention().equals(LoadOptions.DEFAULTS.attention())) {
-      throw new IllegalArgumentException(
-          "attention '"
-              + options.attention()
-              + "' cannot replace the recurrence of "
-              + config.architecture()
-              + "; leave the option out for this model");
+  private static String kernels(LoadPlan plan, HostLayers host) {
+    if (host == null) {
+      return plan.device();
     }
+    Device device = host.kernels().device();
+    return plan.device()
+        + " (layers from "
+        + host.count()
+        + " on); "
+        + device.providerId()
+        + ": "
+        + device.description()
+        + " (layers before)";
   }
 
-  private static int contextTokens(ModelConfig config, LoadOptions options) {
-    int trained = config.sizes().contextTokens();
-    if (options.contextTokens() == 0) {
-      return Math.min(trained, LoadOptions.DEFAULT_CONTEXT_TOKENS);
-    }
-    if (config.embedding().learnedPositions() && options.contextTokens() > trained) {
-      throw new IllegalArgumentException(
-          "contextTokens "
-              + options.contextTokens()
-              + " exceeds the "
-              + trained
-              + " positions that this model has learned; ask for at most "
-              + trained);
-    }
-    if (options.contextTokens() > trained) {
-      System.getLogger(LanguageModel.class.getName())
-          .log(
-              System.Logger.Level.WARNING,
-              "the context of {0} tokens exceeds the {1} that this model was trained for; text"
-                  + " beyond them is likely to be poor",
-              String.valueOf(options.contextTokens()),
-              String.valueOf(trained));
-    }
-    return options.contextTokens();
-  }
-
-  private static ModelInfo info(Plan plan, LoadOptions options, Decoder decoder) {
+  private static ModelInfo info(
+      LoadPlan plan, HostLayers host, LoadOptions options, Decoder decoder) {
     long parameters = 0;
     for (String name : plan.files().weightNames()) {
       parameters += plan.files().tensors().tensor(name).shape().elements();
@@ -322,7 +292,7 @@ public final class LanguageModel implements AutoCloseable {
         parameters,
         plan.contextTokens(),
         options,
-        plan.kernels().device().providerId() + ": " + plan.kernels().device().description(),
+        kernels(plan, host),
         plan.memory(),
         decoder.weightBytesPerToken(),
         plan.files().chatTemplate());

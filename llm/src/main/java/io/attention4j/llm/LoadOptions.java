@@ -19,6 +19,9 @@ import java.util.Objects;
  *     buffers
  * @param draft a small model with the same tokens, for KV caches that rank tokens by one; null for
  *     none
+ * @param deviceLayers how many of the last layers, and with them the output matrix, a device with
+ *     memory of its own takes, while the CPU takes those before: a number, {@link #ALL_LAYERS} or
+ *     {@link #FITTING_LAYERS}. Kernels on host memory always take all
  */
 public record LoadOptions(
     int contextTokens,
@@ -27,7 +30,14 @@ public record LoadOptions(
     String attention,
     String kvCache,
     int maxBatchRows,
-    Path draft) {
+    Path draft,
+    int deviceLayers) {
+  /** All layers are on the device, or it is refused. */
+  public static final int ALL_LAYERS = -1;
+
+  /** As many layers are on the device as its memory holds with one full context. */
+  public static final int FITTING_LAYERS = -2;
+
   /** Context where neither the options nor a smaller model set one. */
   public static final int DEFAULT_CONTEXT_TOKENS = 4096;
 
@@ -46,6 +56,10 @@ public record LoadOptions(
     if (maxBatchRows < 1 || maxBatchRows > MAX_BATCH_ROWS) {
       throw new IllegalArgumentException(
           "maxBatchRows " + maxBatchRows + " must be 1 to " + MAX_BATCH_ROWS);
+    }
+    if (deviceLayers < FITTING_LAYERS) {
+      throw new IllegalArgumentException(
+          "deviceLayers " + deviceLayers + " must be at least 0, all (-1) or as many as fit (-2)");
     }
     Objects.requireNonNull(kernels, "kernels");
     Objects.requireNonNull(attention, "attention");
@@ -67,6 +81,7 @@ public record LoadOptions(
     private String kvCache = "paged+f16";
     private int maxBatchRows = 512;
     private Path draft;
+    private int deviceLayers = ALL_LAYERS;
 
     private Builder() {}
 
@@ -112,6 +127,12 @@ public record LoadOptions(
       return this;
     }
 
+    /** See {@link LoadOptions#deviceLayers()}. */
+    public Builder deviceLayers(int value) {
+      deviceLayers = value;
+      return this;
+    }
+
     /**
      * The options.
      *
@@ -119,7 +140,7 @@ public record LoadOptions(
      */
     public LoadOptions build() {
       return new LoadOptions(
-          contextTokens, threads, kernels, attention, kvCache, maxBatchRows, draft);
+          contextTokens, threads, kernels, attention, kvCache, maxBatchRows, draft, deviceLayers);
     }
   }
 }

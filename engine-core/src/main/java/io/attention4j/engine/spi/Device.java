@@ -4,6 +4,7 @@ import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
  * An opened provider: kernels, memory and compute threads. Kernels of one device may be used by one
@@ -24,6 +25,14 @@ public interface Device extends AutoCloseable {
    * The kernel of a kind, for example {@code kernel(AttentionKernel.class)}; empty if it has none.
    */
   <K extends Kernel<?>> Optional<K> kernel(Class<K> kind);
+
+  /**
+   * Bytes that new tensors and plans of this device may still take; empty where they lie in host
+   * memory, which the system shares out.
+   */
+  default OptionalLong freeBytes() {
+    return OptionalLong.empty();
+  }
 
   /** A new owner of tensors on this device. */
   TensorArena newArena();

@@ -27,16 +27,19 @@ final class AttentionSource {
   /** Results that a mask may have at once while it is evaluated, one bit each. */
   private static final int MOST_PARTS = 31;
 
+  /** In the order of their numbers in attention.cl. */
+  private static final List<String> FORMATS = List.of("F32", "F16", "BF16", "Q8", "Q4");
+
   private AttentionSource() {}
 
   /** Whether the kernels take it and the device has the local memory. */
   static Support supports(AttentionSpec spec, ClDevice device) {
     for (KvFormat format : List.of(spec.keyFormat(), spec.valueFormat())) {
-      if (!(format instanceof KvFormat.Plain || format instanceof KvFormat.Q8)) {
+      if (format instanceof KvFormat.Grouped || format instanceof KvFormat.Staircase) {
         return Support.no(
             "keys or values in "
                 + format.getClass().getSimpleName()
-                + " pages, which opencl does not read; use q8 or f16");
+                + " pages, which opencl does not read; use q4, q8 or f16");
       }
     }
     if (containsCode(spec.mask())) {
@@ -154,6 +157,7 @@ final class AttentionSource {
 
   private static ClProgramCache.Source source(
       String resource, AttentionSpec spec, boolean aligned, int rows, String more) {
+    boolean same = spec.keyFormat().equals(spec.valueFormat());
     return new ClProgramCache.Source(
         List.of("attention", resource),
         "-DTILE="
@@ -161,13 +165,9 @@ final class AttentionSource {
             + " -DROWS="
             + rows
             + " -DKEY_FORMAT="
-            + format(spec.keyFormat())
+            + (same ? format(spec.keyFormat()) : "ANY")
             + " -DVALUE_FORMAT="
-            + format(spec.valueFormat())
-            + " -DKEY_SCALED="
-            + (spec.keyFormat() instanceof KvFormat.Q8 ? 1 : 0)
-            + " -DVALUE_SCALED="
-            + (spec.valueFormat() instanceof KvFormat.Q8 ? 1 : 0)
+            + (same ? format(spec.valueFormat()) : "ANY")
             + (aligned ? " -DALIGNED" : "")
             + more);
   }
@@ -175,13 +175,18 @@ final class AttentionSource {
   /** The program that adds states; the same for all specs. */
   static final ClProgramCache.Source MERGE =
       new ClProgramCache.Source(
-          List.of("attention", "attention_merge"),
-          "-DKEY_FORMAT=F32 -DVALUE_FORMAT=F32 -DKEY_SCALED=0 -DVALUE_SCALED=0");
+          List.of("attention", "attention_merge"), "-DKEY_FORMAT=F32 -DVALUE_FORMAT=F32");
+
+  /** The number of a format in attention.cl. */
+  static int formatNumber(KvFormat format) {
+    return FORMATS.indexOf(format(format));
+  }
 
   private static String format(KvFormat format) {
     return switch (format) {
       case KvFormat.Plain plain -> plain.dtype().name();
       case KvFormat.Q8 q8 -> "Q8";
+      case KvFormat.Q4 q4 -> "Q4";
       default -> throw new IllegalArgumentException(format + " is refused by supports");
     };
   }

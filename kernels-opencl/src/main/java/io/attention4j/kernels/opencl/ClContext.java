@@ -27,6 +27,7 @@ final class ClContext implements AutoCloseable {
   private final ClUploads uploads;
   private final ClProgramCache programs;
   private final ClProfile profile;
+  private ClBuffer scratch;
   private long usedBytes;
   private long createdBytes;
   private OpenClException lost;
@@ -139,6 +140,25 @@ final class ClContext implements AutoCloseable {
     return buffer;
   }
 
+  /**
+   * A buffer that all kernels share, of any contents: valid for launches that follow at once, while
+   * the caller holds this context's lock.
+   */
+  ClBuffer scratch(long bytes) {
+    if (scratch == null || scratch.byteSize() < bytes) {
+      closeScratch();
+      scratch = allocate(Long.highestOneBit(2 * bytes - 1));
+    }
+    return scratch;
+  }
+
+  private void closeScratch() {
+    if (scratch != null) {
+      scratch.close();
+      scratch = null;
+    }
+  }
+
   private OpenClException outOfMemory(long bytes, String detail, ClFailure cause) {
     return new OpenClException(
         Fault.OUT_OF_MEMORY,
@@ -205,14 +225,27 @@ final class ClContext implements AutoCloseable {
         Fault.CALL_FAILED, what + " failed on " + device.name() + ": " + e.getMessage(), e);
   }
 
-  /** Copies host memory to a buffer. The caller may change it at once. */
-  synchronized void write(MemorySegment source, ClBuffer target, long offset) {
+  /**
+   * Copies what a step needs to a buffer, without waiting for the kernels before it. The caller may
+   * change the source at once.
+   */
+  void write(MemorySegment source, ClBuffer target, long offset) {
+    write(source, target, offset, ClUploads.MOST_BYTES);
+  }
+
+  /** Copies what is loaded once: waits, but takes no memory beside it for long copies. */
+  void load(MemorySegment source, ClBuffer target, long offset) {
+    write(source, target, offset, ClUploads.MOST_LOADED_BYTES);
+  }
+
+  private synchronized void write(
+      MemorySegment source, ClBuffer target, long offset, long mostStaged) {
     requireWorking();
     if (profile != null) {
       profile.uploaded(source.byteSize());
     }
     try {
-      if (source.byteSize() <= ClUploads.MOST_BYTES) {
+      if (source.byteSize() <= mostStaged) {
         uploads.write(source, target.memory(), offset);
         return;
       }
@@ -320,6 +353,7 @@ final class ClContext implements AutoCloseable {
       release(profile::close);
     }
     uploads.close();
+    closeScratch();
     programs.close(this::release);
     release(() -> api.release(uploads.transfers()));
     release(() -> api.release(queue));

@@ -14,8 +14,11 @@ import org.jocl.cl_mem;
  * slot is used again when its last copy is done. Used under the context's lock.
  */
 final class ClUploads implements AutoCloseable {
-  /** Larger uploads are not worth a second copy. */
-  static final long MOST_BYTES = 4L << 20;
+  /** Rows of the longest chunk of a prompt: 1024 of 8192 floats. */
+  static final long MOST_BYTES = 32L << 20;
+
+  /** Weights are not waited for by anybody, and longer ones are not worth slots of their size. */
+  static final long MOST_LOADED_BYTES = 4L << 20;
 
   /** Up to here a copy costs more than what it hides. */
   private static final long SMALL_BYTES = 64 << 10;

@@ -9,9 +9,10 @@ import io.attention4j.engine.spi.AttentionPlan;
 import io.attention4j.engine.tensor.Tensor;
 
 /**
- * A spec's checks, the table of a step and the states of key ranges. Up to two kernels run per pair
- * of buffers that pages lie in, for groups of many and of few query vectors, and then {@code merge}
- * over (row, query head).
+ * A spec's checks and the table of a step. States of key ranges lie in the context's scratch, since
+ * one for each layer would take more memory than many a model's keys. Up to two kernels run per
+ * pair of buffers that pages lie in, for groups of many and of few query vectors, and then {@code
+ * merge} over (row, query head).
  */
 final class OpenClAttentionPlan implements AttentionPlan {
   private static final long[] ITEMS_2D = {RowKernels.ITEMS, 1};
@@ -20,7 +21,6 @@ final class OpenClAttentionPlan implements AttentionPlan {
   private final AttentionSpec spec;
   private final AttentionChecks checks;
   private final StepTable table;
-  private ClBuffer states;
 
   OpenClAttentionPlan(ClContext context, AttentionSpec spec) {
     this.context = context;
@@ -37,10 +37,18 @@ final class OpenClAttentionPlan implements AttentionPlan {
       return;
     }
     table.fill(batch, in, out);
-    growStates(Math.max(1, table.states()) * (spec.valueDim() + 2L) * Float.BYTES);
+    // No other plan may use the scratch between the launches.
+    synchronized (context) {
+      launch(batch, in, out, rows);
+    }
+  }
+
+  private void launch(AttentionBatch batch, AttentionInputs in, AttentionOutputs out, int rows) {
+    ClBuffer states =
+        context.scratch(Math.max(1, table.states()) * (spec.valueDim() + 2L) * Float.BYTES);
     ClBuffer words = table.upload();
     for (StepTable.Launch launch : table.launches()) {
-      attend(batch, in.q(), words, launch);
+      attend(batch, in.q(), words, states, launch);
     }
     Tensor lse = out.lse();
     ClBuffer target = DeviceMemory.of("out", out.out(), context);
@@ -55,14 +63,8 @@ final class OpenClAttentionPlan implements AttentionPlan {
         lse == null ? target : DeviceMemory.of("lse", lse, context));
   }
 
-  private void growStates(long bytes) {
-    if (states == null || states.byteSize() < bytes) {
-      closeStates();
-      states = context.allocate(Long.highestOneBit(2 * bytes - 1));
-    }
-  }
-
-  private void attend(AttentionBatch batch, Tensor q, ClBuffer words, StepTable.Launch launch) {
+  private void attend(
+      AttentionBatch batch, Tensor q, ClBuffer words, ClBuffer states, StepTable.Launch launch) {
     boolean aligned = table.segments().aligned();
     Segments.Memory memory = table.segments().memories().get(launch.memory());
     Tensor bits = batch.maskBits();
@@ -85,16 +87,8 @@ final class OpenClAttentionPlan implements AttentionPlan {
         states);
   }
 
-  private void closeStates() {
-    if (states != null) {
-      states.close();
-      states = null;
-    }
-  }
-
   @Override
   public void close() {
     table.close();
-    closeStates();
   }
 }

@@ -21,20 +21,19 @@ import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** An opened OpenCL device. */
 final class OpenClDevice implements Device {
   private final ClContext context;
   private final OpenClEmbedding embedding;
   private final OpenClTopK topK;
-  private final OpenClPrefixAttention prefixAttention;
   private final Map<Class<?>, Kernel<?>> kernels;
 
   OpenClDevice(ClContext context) {
     this.context = context;
     this.embedding = new OpenClEmbedding(context);
     this.topK = new OpenClTopK(context);
-    this.prefixAttention = new OpenClPrefixAttention(context);
     this.kernels =
         Map.ofEntries(
             Map.entry(AttentionKernel.class, new OpenClAttention(context)),
@@ -48,7 +47,7 @@ final class OpenClDevice implements Device {
             Map.entry(EmbeddingKernel.class, embedding),
             Map.entry(KvWriteKernel.class, new OpenClKvWrite(context)),
             Map.entry(LinearScanKernel.class, new OpenClLinearScan(context)),
-            Map.entry(PrefixAttentionKernel.class, prefixAttention),
+            Map.entry(PrefixAttentionKernel.class, new OpenClPrefixAttention(context)),
             Map.entry(CausalConvKernel.class, new OpenClCausalConv(context)),
             Map.entry(ProbeKernel.class, new OpenClProbe(context)));
   }
@@ -78,6 +77,11 @@ final class OpenClDevice implements Device {
   }
 
   @Override
+  public OptionalLong freeBytes() {
+    return OptionalLong.of(context.freeBytes());
+  }
+
+  @Override
   public TensorArena newArena() {
     return new BufferArena(context);
   }
@@ -98,7 +102,6 @@ final class OpenClDevice implements Device {
   public void close() {
     embedding.close();
     topK.close();
-    prefixAttention.close();
     context.close();
   }
 }

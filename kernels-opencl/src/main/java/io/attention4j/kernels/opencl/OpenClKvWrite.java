@@ -1,6 +1,7 @@
 package io.attention4j.kernels.opencl;
 
 import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvFormat.Q8;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.spi.KvWriteKernel;
@@ -21,9 +22,7 @@ final class OpenClKvWrite implements KvWriteKernel {
 
   @Override
   public Support supports(KvFormat format) {
-    return format instanceof KvFormat.Q4
-        ? Support.no("Q4, which opencl does not write; use q8 or f16")
-        : KvWriteKernel.bySlots(format);
+    return KvWriteKernel.bySlots(format);
   }
 
   @Override
@@ -93,8 +92,20 @@ final class OpenClKvWrite implements KvWriteKernel {
               offset,
               Q8.scaleOffset(page.capacity(), dim),
               slot);
-      case KvFormat.Q4 q4 ->
-          throw new IllegalArgumentException("opencl does not write Q4 pages; use q8 or f16");
+      case Q4 q4 ->
+          context.launch(
+              SOURCE,
+              "write_q4",
+              groups,
+              RowKernels.GROUP,
+              from,
+              first,
+              rowStride,
+              dim,
+              to,
+              offset,
+              offset + Q4.parameterOffset(page.capacity(), dim),
+              slot);
       case KvFormat.Grouped grouped ->
           throw new IllegalArgumentException("opencl does not write pages in groups");
       case KvFormat.Staircase staircase ->

@@ -103,7 +103,7 @@ final class OpenClMatmul implements MatmulKernel {
               : (weight.extent(0) - 1) * rowBytes + weight.dtype().bytes(weight.extent(1));
       memory = context.allocate(bytes);
       owned.add(memory);
-      context.write(weight.segment().asSlice(0, bytes), memory, 0);
+      context.load(weight.segment().asSlice(0, bytes), memory, 0);
     } else {
       memory = DeviceMemory.of("the weight", weight, context);
       firstByte = weight.byteOffset();
@@ -113,7 +113,7 @@ final class OpenClMatmul implements MatmulKernel {
     if (bias != null && bias.storage() instanceof Storage.Host) {
       biasMemory = context.allocate(bias.byteSize());
       owned.add(biasMemory);
-      context.write(bias.segment().asSlice(0, bias.byteSize()), biasMemory, 0);
+      context.load(bias.segment().asSlice(0, bias.byteSize()), biasMemory, 0);
     } else if (bias != null) {
       biasMemory = DeviceMemory.of("the bias", bias, context);
       biasAt = DeviceMemory.floatOffset(bias);

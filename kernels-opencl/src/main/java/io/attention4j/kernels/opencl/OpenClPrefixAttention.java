@@ -7,14 +7,11 @@ import io.attention4j.engine.spi.TensorChecks;
 import io.attention4j.engine.tensor.Tensor;
 
 /** A scan of states by chunks, one launch for up to a chunk and three for more, see prefix.cl. */
-final class OpenClPrefixAttention implements PrefixAttentionKernel, AutoCloseable {
+final class OpenClPrefixAttention implements PrefixAttentionKernel {
   private static final ClProgramCache.Source SOURCE = ClProgramCache.Source.of("prefix", "");
   private static final long[] ITEMS_2D = {RowKernels.ITEMS, 1};
 
   private final ClContext context;
-
-  /** The state of each (chunk, head). */
-  private ClBuffer carries;
 
   OpenClPrefixAttention(ClContext context) {
     this.context = context;
@@ -26,19 +23,29 @@ final class OpenClPrefixAttention implements PrefixAttentionKernel, AutoCloseabl
   }
 
   @Override
-  public synchronized void run(
+  public void run(
       PrefixAttentionSpec spec, Tensor scores, Tensor v, int rows, Tensor state, Tensor out) {
     TensorChecks.requirePrefixAttention(spec, scores, v, rows, state, out);
     if (rows == 0) {
       return;
     }
+    // No other kernel may use the scratch between the launches.
+    synchronized (context) {
+      launch(spec, scores, v, rows, state, out);
+    }
+  }
+
+  private void launch(
+      PrefixAttentionSpec spec, Tensor scores, Tensor v, int rows, Tensor state, Tensor out) {
     int chunks = Math.ceilDiv(rows, RowKernels.ITEMS);
     long[] groups = {chunks, spec.heads()};
     ClBuffer states = DeviceMemory.of("state", state, context);
     long stateAt = DeviceMemory.floatOffset(state);
     boolean one = chunks == 1;
+    ClBuffer carries = states;
     if (!one) {
-      grow((long) chunks * spec.heads() * spec.stateSize() * Float.BYTES);
+      // The state of each (chunk, head).
+      carries = context.scratch((long) chunks * spec.heads() * spec.stateSize() * Float.BYTES);
       context.launch(
           SOURCE,
           "fold",
@@ -76,25 +83,10 @@ final class OpenClPrefixAttention implements PrefixAttentionKernel, AutoCloseabl
         DeviceMemory.floatOffset(scores),
         DeviceMemory.of("v", v, context),
         DeviceMemory.floatOffset(v),
-        one ? states : carries,
+        carries,
         one ? stateAt : 0L,
         one ? 1 : 0,
         DeviceMemory.of("out", out, context),
         DeviceMemory.floatOffset(out));
-  }
-
-  private void grow(long bytes) {
-    if (carries == null || carries.byteSize() < bytes) {
-      close();
-      carries = context.allocate(Long.highestOneBit(2 * bytes - 1));
-    }
-  }
-
-  @Override
-  public void close() {
-    if (carries != null) {
-      carries.close();
-      carries = null;
-    }
   }
 }

@@ -25,9 +25,6 @@ final class OpenClTopK implements TopKKernel, AutoCloseable {
   private final ClContext context;
   private final Arena arena = Arena.ofShared();
 
-  /** Two halves, from one to the other in turn. */
-  private ClBuffer keys;
-
   private MemorySegment host = MemorySegment.NULL;
 
   OpenClTopK(ClContext context) {
@@ -50,40 +47,7 @@ final class OpenClTopK implements TopKKernel, AutoCloseable {
     if (rows == 0) {
       return;
     }
-    int slices = Math.ceilDiv(size, SLICE);
-    long half = (long) rows * slices * k;
-    grow(half, (long) rows * k);
-    context.launch(
-        SOURCE,
-        "top_of_values",
-        new long[] {slices, rows},
-        ITEMS_2D,
-        size,
-        k,
-        slices,
-        DeviceMemory.of("x", x, context),
-        DeviceMemory.floatOffset(x),
-        keys,
-        0L);
-    long at = 0;
-    while (slices > 1) {
-      int left = slices * k;
-      slices = Math.ceilDiv(left, SLICE);
-      context.launch(
-          SOURCE,
-          "top_of_keys",
-          new long[] {slices, rows},
-          ITEMS_2D,
-          left,
-          k,
-          slices,
-          keys,
-          at,
-          half - at);
-      at = half - at;
-    }
-    MemorySegment found = host.asSlice(0, (long) rows * k * Long.BYTES);
-    context.read(keys, at * Long.BYTES, found);
+    MemorySegment found = find(x, rows, size, k);
     for (int i = 0; i < rows * k; i++) {
       long key = found.getAtIndex(ValueLayout.JAVA_LONG, i);
       int order = (int) (key >> 32);
@@ -92,24 +56,57 @@ final class OpenClTopK implements TopKKernel, AutoCloseable {
     }
   }
 
-  private void grow(long half, long results) {
-    if (keys == null || keys.byteSize() < 2 * half * Long.BYTES) {
-      if (keys != null) {
-        keys.close();
-        keys = null;
+  /** The keys of all rows, in host memory until the next call. */
+  private MemorySegment find(Tensor x, int rows, int size, int k) {
+    int slices = Math.ceilDiv(size, SLICE);
+    long half = (long) rows * slices * k;
+    synchronized (context) {
+      // Two halves, from one to the other in turn.
+      ClBuffer keys = context.scratch(2 * half * Long.BYTES);
+      context.launch(
+          SOURCE,
+          "top_of_values",
+          new long[] {slices, rows},
+          ITEMS_2D,
+          size,
+          k,
+          slices,
+          DeviceMemory.of("x", x, context),
+          DeviceMemory.floatOffset(x),
+          keys,
+          0L);
+      long at = 0;
+      while (slices > 1) {
+        int left = slices * k;
+        slices = Math.ceilDiv(left, SLICE);
+        context.launch(
+            SOURCE,
+            "top_of_keys",
+            new long[] {slices, rows},
+            ITEMS_2D,
+            left,
+            k,
+            slices,
+            keys,
+            at,
+            half - at);
+        at = half - at;
       }
-      keys = context.allocate(Long.highestOneBit(2 * half * Long.BYTES - 1) * 2);
+      MemorySegment found = results((long) rows * k * Long.BYTES);
+      context.read(keys, at * Long.BYTES, found);
+      return found;
     }
-    if (host.byteSize() < results * Long.BYTES) {
-      host = arena.allocate(Long.highestOneBit(results) * 2 * Long.BYTES, Long.BYTES);
+  }
+
+  private MemorySegment results(long bytes) {
+    if (host.byteSize() < bytes) {
+      host = arena.allocate(Long.highestOneBit(2 * bytes - 1), Long.BYTES);
     }
+    return host.asSlice(0, bytes);
   }
 
   @Override
   public void close() {
-    if (keys != null) {
-      keys.close();
-    }
     arena.close();
   }
 }

@@ -49,8 +49,8 @@ record PackedWeights(int scaleAt, int codeBytes) {
           MemorySegment.copy(source, codesAt, codes, b * codeBytes, codeBytes);
           MemorySegment.copy(source, at + scaleAt, scales, b * SCALE_BYTES, SCALE_BYTES);
         }
-        context.write(codes.asSlice(0, count * codeBytes), target, first * codeBytes);
-        context.write(
+        context.load(codes.asSlice(0, count * codeBytes), target, first * codeBytes);
+        context.load(
             scales.asSlice(0, count * SCALE_BYTES), target, scalesAt(blocks) + first * SCALE_BYTES);
       }
     }

@@ -3,6 +3,7 @@ package io.attention4j.kernels.opencl;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.GatheredKeys;
 import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvFormat.Q8;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.PagedKv;
@@ -186,14 +187,17 @@ final class Segments {
     return switch (format) {
       case KvFormat.Plain plain -> plain.dtype().bytes(dim) * slots;
       case Q8 q8 -> (long) dim * slots;
+      case Q4 q4 -> (long) Q4.codeBytes(dim) * slots;
       default -> throw new IllegalArgumentException(format + " is refused by supports");
     };
   }
 
   private static long scales(KvFormat format, KvPage page, int dim, int slot) {
-    return format instanceof Q8
-        ? Q8.scaleOffset(page.capacity(), dim) + (long) slot * Float.BYTES
-        : 0;
+    return switch (format) {
+      case Q8 q8 -> Q8.scaleOffset(page.capacity(), dim) + (long) slot * Float.BYTES;
+      case Q4 q4 -> Q4.parameterOffset(page.capacity(), dim) + (long) slot * Q4.parameterBytes(dim);
+      default -> 0;
+    };
   }
 
   /** Adds the keys of a group of gathered rows, those of one memory after the other. */

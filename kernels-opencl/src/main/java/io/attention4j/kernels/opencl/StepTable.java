@@ -31,7 +31,7 @@ final class StepTable implements AutoCloseable {
   /** A range of fewer tiles is not worth its merging. */
   private static final int FEWEST_TILES = 4;
 
-  private static final int HEADER_WORDS = 35;
+  private static final int HEADER_WORDS = 37;
   private static final int WORK_WORDS = 12;
 
   /** Work groups of one kernel that read the same two buffers. */
@@ -109,6 +109,8 @@ final class StepTable implements AutoCloseable {
     table.set(4, Float.floatToRawIntBits(spec.scale()));
     table.set(33, spec.headDim());
     table.set(34, spec.valueDim());
+    table.set(35, AttentionSource.formatNumber(spec.keyFormat()));
+    table.set(36, AttentionSource.formatNumber(spec.valueFormat()));
     table.set(5, table.size());
     if (!(spec.mask() instanceof Mask.All)) {
       addMask(spec.mask());

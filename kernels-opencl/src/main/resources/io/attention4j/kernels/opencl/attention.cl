@@ -1,5 +1,5 @@
 // What the attention kernels share. Options of a program:
-//   KEY_FORMAT, VALUE_FORMAT and, for codes with scales, KEY_SCALED, VALUE_SCALED,
+//   KEY_FORMAT, VALUE_FORMAT: F32 .. Q4, or ANY, which asks the table,
 //   ROWS (query vectors of a work group), TILE (most keys of a segment),
 //   ALIGNED: eight elements may be loaded at once anywhere.
 // Masks, modifiers and head sizes are data, so that many specs share a program.
@@ -49,6 +49,8 @@
 #define H_HAS_LSE 32
 #define H_HEAD_DIM 33
 #define H_VALUE_DIM 34
+#define H_KEY_FORMAT 35
+#define H_VALUE_FORMAT 36
 
 // Vectors FIRST .. FIRST + VECTORS of HEADS query heads from HEAD on: vector j is row j / HEADS, or
 // the j-th of the listed rows if there is a list. Keys: segments FROM .. TO or, with a table of
@@ -219,95 +221,185 @@ inline float weight_of(float x, float largest, long normalizer, float sigmoidBia
   return x;
 }
 
-// load_key(p, d, dim): the elements d .. d + 8 of the vector at p; those beyond its end are 0.
-#define BYTES_F32 4
-#define BYTES_F16 2
-#define BYTES_BF16 2
-#define BYTES_Q8 1
+// Of each format: BYTES and PARAMETERS, those of a vector and of what its codes are read with, which
+// lies apart; FACTOR, what all elements are multiplied with in the end; load, the elements d .. d + 8
+// where d is a multiple of 8; one, element d.
+#define BYTES_F32(format, dim) (4 * (dim))
+#define BYTES_F16(format, dim) (2 * (dim))
+#define BYTES_BF16(format, dim) (2 * (dim))
+#define BYTES_Q8(format, dim) (dim)
+#define BYTES_Q4(format, dim) ((dim) / 32 * 16 + ((dim) % 32 + 1) / 2)
+#define PARAMETERS_F32(format, dim) 0
+#define PARAMETERS_F16(format, dim) 0
+#define PARAMETERS_BF16(format, dim) 0
+#define PARAMETERS_Q8(format, dim) 4
+#define PARAMETERS_Q4(format, dim) (((dim) + 31) / 32 * 4)
+#define FACTOR_F32(format, parameters) 1.0f
+#define FACTOR_F16(format, parameters) 1.0f
+#define FACTOR_BF16(format, parameters) 1.0f
+#define FACTOR_Q8(format, parameters) (*(global const float *)(parameters))
+#define FACTOR_Q4(format, parameters) 1.0f
 
-inline float8 load_F32(global const uchar *p, int d) {
+inline float8 load_F32(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
   global const float4 *x = (global const float4 *)((global const float *)p + d);
   return (float8)(x[0], x[1]);
 }
-inline float8 load_F16(global const uchar *p, int d) {
+inline float8 load_F16(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
   return vloada_half8(0, (global const half *)p + d);
 }
-inline float8 load_BF16(global const uchar *p, int d) {
+inline float8 load_BF16(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
   return as_float8(convert_uint8(as_ushort8(*(global const uint4 *)(p + 2 * d))) << 16);
 }
-inline float8 load_Q8(global const uchar *p, int d) {
+inline float8 load_Q8(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
   return convert_float8(*(global const char8 *)(p + d));
 }
-inline float one_F32(global const uchar *p, int d) { return ((global const float *)p)[d]; }
-inline float one_F16(global const uchar *p, int d) { return vload_half(d, (global const half *)p); }
-inline float one_BF16(global const uchar *p, int d) {
+inline float one_F32(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
+  return ((global const float *)p)[d];
+}
+inline float one_F16(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
+  return vload_half(d, (global const half *)p);
+}
+inline float one_BF16(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
   return as_float((uint)((global const ushort *)p)[d] << 16);
 }
-inline float one_Q8(global const uchar *p, int d) { return ((global const char *)p)[d]; }
+inline float one_Q8(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
+  return ((global const char *)p)[d];
+}
+// Byte j of a group of n elements holds element j in its low and n / 2 + j in its high half.
+inline float one_Q4(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
+  int g = d / 32;
+  int j = d % 32;
+  int half_count = (min(32, dim - 32 * g) + 1) / 2;
+  uchar pair = p[16 * g + (j < half_count ? j : j - half_count)];
+  float code = j < half_count ? pair & 15 : pair >> 4;
+  global const half *of_group = (global const half *)parameters + 2 * g;
+  return fma(vload_half(0, of_group), code, vload_half(1, of_group));
+}
+inline float8 load_Q4(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
+  int g = d / 32;
+  if (dim - 32 * g >= 32) {
+    uchar8 pairs = vload8(0, p + 16 * g + (d & 8));
+    float8 codes = convert_float8((d & 16) ? pairs >> (uchar)4 : pairs & (uchar)15);
+    global const half *of_group = (global const half *)parameters + 2 * g;
+    return fma((float8)(vload_half(0, of_group)), codes, (float8)(vload_half(1, of_group)));
+  }
+  float w[8];
+  for (int j = 0; j < 8; j++) w[j] = one_Q4(format, p, parameters, d + j, dim);
+  return vload8(0, w);
+}
+
+// Pages of two formats are rare, and all pairs of them share one program.
+#define IS_F32 0
+#define IS_F16 1
+#define IS_BF16 2
+#define IS_Q8 3
+#define IS_Q4 4
+
+inline long BYTES_ANY(int format, long dim) {
+  return format == IS_F32 ? 4 * dim
+      : format == IS_F16 || format == IS_BF16 ? 2 * dim
+      : format == IS_Q8 ? dim
+                        : BYTES_Q4(format, dim);
+}
+inline long PARAMETERS_ANY(int format, long dim) {
+  return format == IS_Q8 ? 4 : format == IS_Q4 ? PARAMETERS_Q4(format, dim) : 0;
+}
+inline float FACTOR_ANY(int format, global const uchar *parameters) {
+  return format == IS_Q8 ? FACTOR_Q8(format, parameters) : 1.0f;
+}
+#define ANY_OF(function) \
+  switch (format) { \
+    case IS_F32: return function##_F32(format, p, parameters, d, dim); \
+    case IS_F16: return function##_F16(format, p, parameters, d, dim); \
+    case IS_BF16: return function##_BF16(format, p, parameters, d, dim); \
+    case IS_Q8: return function##_Q8(format, p, parameters, d, dim); \
+    default: return function##_Q4(format, p, parameters, d, dim); \
+  }
+inline float8 load_ANY(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
+  ANY_OF(load)
+}
+inline float one_ANY(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
+  ANY_OF(one)
+}
 
 #define JOIN_(a, b) a##b
 #define JOIN(a, b) JOIN_(a, b)
-#define KEY_BYTES (t[H_HEAD_DIM] * JOIN(BYTES_, KEY_FORMAT))
-#define VALUE_BYTES (t[H_VALUE_DIM] * JOIN(BYTES_, VALUE_FORMAT))
 
-inline float8 load_key(global const uchar *p, int d, int dim) {
+// The elements d .. d + 8 of a key; those beyond its end are 0.
+inline float8 load_key(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
 #ifdef ALIGNED
-  return JOIN(load_, KEY_FORMAT)(p, d);
+  return JOIN(load_, KEY_FORMAT)(format, p, parameters, d, dim);
 #else
   float w[8];
-  for (int j = 0; j < 8; j++) w[j] = d + j < dim ? JOIN(one_, KEY_FORMAT)(p, d + j) : 0.0f;
+  for (int j = 0; j < 8; j++) {
+    w[j] = d + j < dim ? JOIN(one_, KEY_FORMAT)(format, p, parameters, d + j, dim) : 0.0f;
+  }
   return vload8(0, w);
 #endif
 }
 
-inline float8 load_value(global const uchar *p, int d, int dim) {
+inline float8 load_value(
+    int format, global const uchar *p, global const uchar *parameters, int d, int dim) {
 #ifdef ALIGNED
-  return JOIN(load_, VALUE_FORMAT)(p, d);
+  return JOIN(load_, VALUE_FORMAT)(format, p, parameters, d, dim);
 #else
   float w[8];
-  for (int j = 0; j < 8; j++) w[j] = d + j < dim ? JOIN(one_, VALUE_FORMAT)(p, d + j) : 0.0f;
+  for (int j = 0; j < 8; j++) {
+    w[j] = d + j < dim ? JOIN(one_, VALUE_FORMAT)(format, p, parameters, d + j, dim) : 0.0f;
+  }
   return vload8(0, w);
 #endif
 }
 
-// Where key k of a segment lies, and the factor of its codes.
+// Where key k of a segment lies, and what its codes are read with.
 inline global const uchar *key_at(
     global const long *t, global const long *segment, global const uchar *keys, int k) {
   long entries = segment[S_ENTRIES];
-  return keys
-      + (entries < 0 ? segment[S_KEYS] + (long)k * KEY_BYTES : t[entries + k * E_WORDS + E_KEY]);
+  long bytes = JOIN(BYTES_, KEY_FORMAT)((int)t[H_KEY_FORMAT], t[H_HEAD_DIM]);
+  return keys + (entries < 0 ? segment[S_KEYS] + k * bytes : t[entries + k * E_WORDS + E_KEY]);
 }
 
 inline global const uchar *value_at(
     global const long *t, global const long *segment, global const uchar *values, int k) {
   long entries = segment[S_ENTRIES];
+  long bytes = JOIN(BYTES_, VALUE_FORMAT)((int)t[H_VALUE_FORMAT], t[H_VALUE_DIM]);
   return values
-      + (entries < 0 ? segment[S_VALUES] + (long)k * VALUE_BYTES
-                     : t[entries + k * E_WORDS + E_VALUE]);
+      + (entries < 0 ? segment[S_VALUES] + k * bytes : t[entries + k * E_WORDS + E_VALUE]);
 }
 
-inline float key_scale(
+inline global const uchar *key_parameters(
     global const long *t, global const long *segment, global const uchar *keys, int k) {
-#if KEY_SCALED
   long entries = segment[S_ENTRIES];
-  long at = entries < 0 ? segment[S_KEY_SCALES] + 4 * k : t[entries + k * E_WORDS + E_KEY_SCALE];
-  return *(global const float *)(keys + at);
-#else
-  return 1.0f;
-#endif
+  long bytes = JOIN(PARAMETERS_, KEY_FORMAT)((int)t[H_KEY_FORMAT], t[H_HEAD_DIM]);
+  return keys
+      + (entries < 0 ? segment[S_KEY_SCALES] + k * bytes
+                     : t[entries + k * E_WORDS + E_KEY_SCALE]);
 }
 
-inline float value_scale(
+inline global const uchar *value_parameters(
     global const long *t, global const long *segment, global const uchar *values, int k) {
-#if VALUE_SCALED
   long entries = segment[S_ENTRIES];
-  long at =
-      entries < 0 ? segment[S_VALUE_SCALES] + 4 * k : t[entries + k * E_WORDS + E_VALUE_SCALE];
-  return *(global const float *)(values + at);
-#else
-  return 1.0f;
-#endif
+  long bytes = JOIN(PARAMETERS_, VALUE_FORMAT)((int)t[H_VALUE_FORMAT], t[H_VALUE_DIM]);
+  return values
+      + (entries < 0 ? segment[S_VALUE_SCALES] + k * bytes
+                     : t[entries + k * E_WORDS + E_VALUE_SCALE]);
 }
+
+#define KEY_FACTOR(parameters) JOIN(FACTOR_, KEY_FORMAT)((int)t[H_KEY_FORMAT], parameters)
+#define VALUE_FACTOR(parameters) JOIN(FACTOR_, VALUE_FORMAT)((int)t[H_VALUE_FORMAT], parameters)
 
 // The final score of a pair from its scaled dot product, -inf if it is hidden.
 inline float score_of(
@@ -343,4 +435,68 @@ inline int head_of(global const long *work, int j) {
 inline long state_of(
     global const long *work, long group, int j, int row, int head) {
   return work[W_STATE] + (work[W_LIST] < 0 ? row * group + head % group : j);
+}
+
+// The keys of a work group: after begin_walk, every next_segment gives a segment that the mask
+// does not hide, with what the mask does to it, until there is none. All of it is uniform over the
+// work group, so the barriers of a loop over it stay matched.
+typedef struct {
+  global const long *work;
+  global const long *sequence;
+  long blocks;
+  long visit;
+  long visits;
+  long segment;
+  long segments;
+  long lowestQuery;
+  long highestQuery;
+  int masked;
+  int memory;
+  int allVisible;
+  int mask;
+} Walk;
+
+inline Walk begin_walk(global const long *t, global const long *work, int memory) {
+  Walk w;
+  w.work = work;
+  w.sequence = t + t[H_SEQUENCES] + work[W_SEQUENCE] * t[H_SEQUENCE_WORDS];
+  w.blocks = work[W_BLOCKS];
+  w.visit = work[W_FROM];
+  w.visits = work[W_TO];
+  w.segment = 0;
+  w.segments = 0;
+  w.lowestQuery = w.sequence[Q_POSITION] + work[W_LOWEST_ROW];
+  w.highestQuery = w.sequence[Q_POSITION] + work[W_HIGHEST_ROW];
+  w.masked = t[H_MASK_END] > t[H_MASK];
+  w.memory = memory;
+  w.allVisible = 0;
+  w.mask = VISIBLE;
+  if (w.blocks < 0) { // one visit of all segments
+    w.segment = w.visit;
+    w.segments = w.visits;
+    w.visit = w.visits;
+  }
+  return w;
+}
+
+// The next segment, or null.
+inline global const long *next_segment(global const long *t, Walk *w) {
+  while (1) {
+    if (w->segment == w->segments) {
+      if (w->visit == w->visits) return 0;
+      long visit = t[w->visit++];
+      w->segment = t[w->blocks + (visit >> 1)];
+      w->segments = t[w->blocks + (visit >> 1) + 1];
+      w->allVisible = visit & 1;
+      continue;
+    }
+    global const long *segment = t + t[H_SEGMENTS] + w->segment++ * S_WORDS;
+    if (segment[S_MEMORY] != w->memory) continue;
+    w->mask = VISIBLE;
+    if (w->masked && !w->allVisible) {
+      w->mask = mask_of_range(
+          t, w->sequence, w->lowestQuery, w->highestQuery, segment[S_LOWEST], segment[S_HIGHEST]);
+    }
+    if (w->mask != HIDDEN) return segment;
+  }
 }

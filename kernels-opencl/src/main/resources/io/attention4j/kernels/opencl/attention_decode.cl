@@ -28,16 +28,17 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
   int i = get_local_id(0);
   int headDim = t[H_HEAD_DIM];
   int valueDim = t[H_VALUE_DIM];
+  int keyFormat = t[H_KEY_FORMAT];
+  int valueFormat = t[H_VALUE_FORMAT];
   global const long *work = t + workAt + get_group_id(0) * W_WORDS;
   int s = work[W_SEQUENCE];
-  global const long *sequence = t + t[H_SEQUENCES] + s * t[H_SEQUENCE_WORDS];
+  Walk walk = begin_walk(t, work, memory);
+  global const long *sequence = walk.sequence;
   int first = work[W_FIRST];
   int vectors = work[W_VECTORS];
-  long blocks = work[W_BLOCKS];
   long normalizer = t[H_NORMALIZER];
   float sigmoidBias = float_of(t[H_SIGMOID_BIAS]);
   float scale = float_of(t[H_SCALE]);
-  int masked = t[H_MASK_END] > t[H_MASK];
   int keyLane = i % KEY_LANES;
   int valueLane = i % VALUE_LANES;
   if (i < ROWS) {
@@ -60,86 +61,76 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
     }
     for (int c = 0; c < VALUE_STRIPS; c++) acc[r][c] = (float8)(0.0f);
   }
-  long lowestQuery = sequence[Q_POSITION] + work[W_LOWEST_ROW];
-  long highestQuery = sequence[Q_POSITION] + work[W_HIGHEST_ROW];
 
-  for (long v = work[W_FROM]; v < work[W_TO]; v++) {
-    long visit = blocks < 0 ? 0 : t[v];
-    long from = blocks < 0 ? v : t[blocks + (visit >> 1)];
-    long to = blocks < 0 ? v + 1 : t[blocks + (visit >> 1) + 1];
-    for (long g = from; g < to; g++) {
-      global const long *segment = t + t[H_SEGMENTS] + g * S_WORDS;
-      int mask = VISIBLE;
-      if (masked && !(visit & 1)) {
-        mask = mask_of_range(
-            t, sequence, lowestQuery, highestQuery, segment[S_LOWEST], segment[S_HIGHEST]);
-      }
-      // Uniform over the work group, so the barriers below stay matched.
-      if (mask == HIDDEN || segment[S_MEMORY] != memory) continue;
-      int count = segment[S_COUNT];
-      barrier(CLK_LOCAL_MEM_FENCE);
-      for (int k = i / KEY_LANES; k < count; k += KEYS_AT_ONCE) {
-        global const uchar *key = key_at(t, segment, keys, k);
-        float parts[ROWS];
-        for (int r = 0; r < ROWS; r++) parts[r] = 0.0f;
-        for (int c = 0; c < KEY_STRIPS; c++) {
-          int d = 8 * (c * KEY_LANES + keyLane);
-          if (d < headDim) {
-            float8 w = load_key(key, d, headDim);
-            for (int r = 0; r < ROWS; r++) parts[r] += dot8(x[r][c], w);
-          }
+  for (global const long *segment = next_segment(t, &walk); segment;
+      segment = next_segment(t, &walk)) {
+    int mask = walk.mask;
+    int count = segment[S_COUNT];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int k = i / KEY_LANES; k < count; k += KEYS_AT_ONCE) {
+      global const uchar *key = key_at(t, segment, keys, k);
+      global const uchar *parameters = key_parameters(t, segment, keys, k);
+      float parts[ROWS];
+      for (int r = 0; r < ROWS; r++) parts[r] = 0.0f;
+      for (int c = 0; c < KEY_STRIPS; c++) {
+        int d = 8 * (c * KEY_LANES + keyLane);
+        if (d < headDim) {
+          float8 w = load_key(keyFormat, key, parameters, d, headDim);
+          for (int r = 0; r < ROWS; r++) parts[r] += dot8(x[r][c], w);
         }
-        for (int r = 0; r < ROWS; r++) pool[(r * TILE + k) * (KEY_LANES + 1) + keyLane] = parts[r];
       }
-      barrier(CLK_LOCAL_MEM_FENCE);
-      for (int e = i; e < ROWS * TILE; e += ITEMS) {
-        int r = e / TILE;
-        int k = e % TILE;
-        float y = -INFINITY;
-        if (r < vectors && k < count) {
-          float sum = 0.0f;
-          for (int l = 0; l < KEY_LANES; l++) sum += pool[e * (KEY_LANES + 1) + l];
-          int j = first + r;
-          y = score_of(scale * (sum * key_scale(t, segment, keys, k)), t, sequence, segment, bits,
-              bias, s, head_of(work, j), row_of(t, work, j), k, mask);
-        }
-        weights[r][k] = y;
-      }
-      barrier(CLK_LOCAL_MEM_FENCE);
-      if (i < ROWS) {
-        float before = maxima[i];
-        float largest = before;
-        if (normalizer == SOFTMAX) {
-          for (int k = 0; k < count; k++) largest = larger(largest, weights[i][k]);
-        }
-        factors[i] = largest == before ? 1.0f : exp(before - largest);
-        maxima[i] = largest;
-      }
-      barrier(CLK_LOCAL_MEM_FENCE);
-      for (int e = i; e < ROWS * TILE; e += ITEMS) {
-        int r = e / TILE;
-        weights[r][e % TILE] = weight_of(weights[r][e % TILE], maxima[r], normalizer, sigmoidBias);
-      }
-      barrier(CLK_LOCAL_MEM_FENCE);
-      if (i < ROWS) {
+      for (int r = 0; r < ROWS; r++) pool[(r * TILE + k) * (KEY_LANES + 1) + keyLane] = parts[r];
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int e = i; e < ROWS * TILE; e += ITEMS) {
+      int r = e / TILE;
+      int k = e % TILE;
+      float y = -INFINITY;
+      if (r < vectors && k < count) {
         float sum = 0.0f;
-        for (int k = 0; k < count; k++) sum += weights[i][k];
-        sums[i] = sums[i] * factors[i] + sum;
+        for (int l = 0; l < KEY_LANES; l++) sum += pool[e * (KEY_LANES + 1) + l];
+        int j = first + r;
+        float factor = KEY_FACTOR(key_parameters(t, segment, keys, k));
+        y = score_of(scale * (sum * factor), t, sequence, segment, bits,
+            bias, s, head_of(work, j), row_of(t, work, j), k, mask);
       }
-      for (int r = 0; r < ROWS; r++) {
-        for (int c = 0; c < VALUE_STRIPS; c++) acc[r][c] *= factors[r];
+      weights[r][k] = y;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (i < ROWS) {
+      float before = maxima[i];
+      float largest = before;
+      if (normalizer == SOFTMAX) {
+        for (int k = 0; k < count; k++) largest = larger(largest, weights[i][k]);
       }
-      for (int k = i / VALUE_LANES; k < count; k += VALUES_AT_ONCE) {
-        global const uchar *value = value_at(t, segment, values, k);
-        float factor = value_scale(t, segment, values, k);
-        for (int c = 0; c < VALUE_STRIPS; c++) {
-          int d = 8 * (c * VALUE_LANES + valueLane);
-          if (d < valueDim) {
-            float8 y = load_value(value, d, valueDim) * factor;
-            for (int r = 0; r < ROWS; r++) {
-              // Hidden values may be infinite, and 0 * inf is NaN.
-              if (weights[r][k] != 0.0f) acc[r][c] = fma(weights[r][k], y, acc[r][c]);
-            }
+      factors[i] = largest == before ? 1.0f : exp(before - largest);
+      maxima[i] = largest;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int e = i; e < ROWS * TILE; e += ITEMS) {
+      int r = e / TILE;
+      weights[r][e % TILE] = weight_of(weights[r][e % TILE], maxima[r], normalizer, sigmoidBias);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (i < ROWS) {
+      float sum = 0.0f;
+      for (int k = 0; k < count; k++) sum += weights[i][k];
+      sums[i] = sums[i] * factors[i] + sum;
+    }
+    for (int r = 0; r < ROWS; r++) {
+      for (int c = 0; c < VALUE_STRIPS; c++) acc[r][c] *= factors[r];
+    }
+    for (int k = i / VALUE_LANES; k < count; k += VALUES_AT_ONCE) {
+      global const uchar *value = value_at(t, segment, values, k);
+      global const uchar *parameters = value_parameters(t, segment, values, k);
+      float factor = VALUE_FACTOR(parameters);
+      for (int c = 0; c < VALUE_STRIPS; c++) {
+        int d = 8 * (c * VALUE_LANES + valueLane);
+        if (d < valueDim) {
+          float8 y = load_value(valueFormat, value, parameters, d, valueDim) * factor;
+          for (int r = 0; r < ROWS; r++) {
+            // Hidden values may be infinite, and 0 * inf is NaN.
+            if (weights[r][k] != 0.0f) acc[r][c] = fma(weights[r][k], y, acc[r][c]);
           }
         }
       }

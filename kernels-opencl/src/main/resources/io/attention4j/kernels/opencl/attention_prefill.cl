@@ -26,16 +26,17 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
   int i = get_local_id(0);
   int headDim = t[H_HEAD_DIM];
   int valueDim = t[H_VALUE_DIM];
+  int keyFormat = t[H_KEY_FORMAT];
+  int valueFormat = t[H_VALUE_FORMAT];
   global const long *work = t + workAt + get_group_id(0) * W_WORDS;
   int s = work[W_SEQUENCE];
-  global const long *sequence = t + t[H_SEQUENCES] + s * t[H_SEQUENCE_WORDS];
+  Walk walk = begin_walk(t, work, memory);
+  global const long *sequence = walk.sequence;
   int first = work[W_FIRST];
   int vectors = work[W_VECTORS];
-  long blocks = work[W_BLOCKS];
   long normalizer = t[H_NORMALIZER];
   float sigmoidBias = float_of(t[H_SIGMOID_BIAS]);
   float scale = float_of(t[H_SCALE]);
-  int masked = t[H_MASK_END] > t[H_MASK];
   int ri = 4 * (i / 8);
   int ki = 4 * (i % 8);
   if (i < ROWS) {
@@ -49,139 +50,130 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
   for (int a = 0; a < 4; a++) {
     for (int c = 0; c < COLUMNS; c++) acc[a][c] = (float4)(0.0f);
   }
-  long lowestQuery = sequence[Q_POSITION] + work[W_LOWEST_ROW];
-  long highestQuery = sequence[Q_POSITION] + work[W_HIGHEST_ROW];
 
-  for (long v = work[W_FROM]; v < work[W_TO]; v++) {
-    long visit = blocks < 0 ? 0 : t[v];
-    long from = blocks < 0 ? v : t[blocks + (visit >> 1)];
-    long to = blocks < 0 ? v + 1 : t[blocks + (visit >> 1) + 1];
-    for (long g = from; g < to; g++) {
-      global const long *segment = t + t[H_SEGMENTS] + g * S_WORDS;
-      int mask = VISIBLE;
-      if (masked && !(visit & 1)) {
-        mask = mask_of_range(
-            t, sequence, lowestQuery, highestQuery, segment[S_LOWEST], segment[S_HIGHEST]);
-      }
-      // Uniform over the work group, so the barriers below stay matched.
-      if (mask == HIDDEN || segment[S_MEMORY] != memory) continue;
-      int count = segment[S_COUNT];
+  for (global const long *segment = next_segment(t, &walk); segment;
+      segment = next_segment(t, &walk)) {
+    int mask = walk.mask;
+    int count = segment[S_COUNT];
 
-      // Scores: chunks of the head dimension, each summed on its own, which rounds less.
-      float4 scores[4];
-      for (int a = 0; a < 4; a++) scores[a] = (float4)(0.0f);
-      for (int d0 = 0; d0 < headDim; d0 += DEPTH) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        for (int e = i; e < 32 * DEPTH / 8; e += ITEMS) {
-          int r = e / (DEPTH / 8);
-          int d = 8 * (e % (DEPTH / 8));
-          float w[8];
-          float8 x = (float8)(0.0f);
-          if (r < count && d0 + d < headDim) {
-            x = load_key(key_at(t, segment, keys, r), d0 + d, headDim) * key_scale(t, segment, keys, r);
-          }
-          vstore8(x, 0, w);
-          for (int j = 0; j < 8; j++) ks[(d + j) * STRIDE + r] = w[j];
-          long at = t[H_Q] + (sequence[Q_FIRST_ROW] + rows[r]) * t[H_Q_ROW] + heads[r] * t[H_Q_HEAD];
-          for (int j = 0; j < 8; j++) {
-            qs[(d + j) * STRIDE + r] =
-                r < vectors && d0 + d + j < headDim ? q[at + d0 + d + j] : 0.0f;
-          }
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-        float4 part[4];
-        for (int a = 0; a < 4; a++) part[a] = (float4)(0.0f);
-        int depth = min(DEPTH, headDim - d0);
-        for (int d = 0; d < depth; d++) {
-          float4 x = *(local const float4 *)(qs + d * STRIDE + ri);
-          float4 k = *(local const float4 *)(ks + d * STRIDE + ki);
-          part[0] = fma(x.s0, k, part[0]);
-          part[1] = fma(x.s1, k, part[1]);
-          part[2] = fma(x.s2, k, part[2]);
-          part[3] = fma(x.s3, k, part[3]);
-        }
-        for (int a = 0; a < 4; a++) scores[a] += part[a];
-      }
-      for (int a = 0; a < 4; a++) {
-        float w[4];
-        vstore4(scores[a] * scale, 0, w);
-        for (int b = 0; b < 4; b++) {
-          float x = -INFINITY;
-          if (ri + a < vectors && ki + b < count) {
-            x = score_of(w[b], t, sequence, segment, bits, bias, s, heads[ri + a], rows[ri + a],
-                ki + b, mask);
-          }
-          weights[(ki + b) * STRIDE + ri + a] = x;
-        }
-      }
-      if (i == 0) odd = 0;
+    // Scores: chunks of the head dimension, each summed on its own, which rounds less.
+    float4 scores[4];
+    for (int a = 0; a < 4; a++) scores[a] = (float4)(0.0f);
+    for (int d0 = 0; d0 < headDim; d0 += DEPTH) {
       barrier(CLK_LOCAL_MEM_FENCE);
-      if (i < ROWS) {
-        float before = maxima[i];
-        float largest = before;
-        if (normalizer == SOFTMAX) {
-          for (int k = 0; k < count; k++) largest = larger(largest, weights[k * STRIDE + i]);
+      for (int e = i; e < 32 * DEPTH / 8; e += ITEMS) {
+        int r = e / (DEPTH / 8);
+        int d = 8 * (e % (DEPTH / 8));
+        float w[8];
+        float8 x = (float8)(0.0f);
+        if (r < count && d0 + d < headDim) {
+          global const uchar *parameters = key_parameters(t, segment, keys, r);
+          x = load_key(keyFormat, key_at(t, segment, keys, r), parameters, d0 + d, headDim)
+              * KEY_FACTOR(parameters);
         }
-        float sum = 0.0f;
-        for (int k = 0; k < count; k++) {
-          float w = weight_of(weights[k * STRIDE + i], largest, normalizer, sigmoidBias);
-          weights[k * STRIDE + i] = w;
-          sum += w;
-        }
-        float factor = largest == before ? 1.0f : exp(before - largest);
-        sums[i] = sums[i] * factor + sum;
-        maxima[i] = largest;
-        factors[i] = factor;
-      }
-      barrier(CLK_LOCAL_MEM_FENCE);
-      for (int a = 0; a < 4; a++) {
-        float factor = factors[ri + a];
-        for (int c = 0; c < COLUMNS; c++) acc[a][c] *= factor;
-      }
-
-      // Sums of values, VALUE_KEYS at a time.
-      for (int k0 = 0; k0 < count; k0 += VALUE_KEYS) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        for (int e = i; e < VALUE_KEYS * PADDED_VALUE / 8; e += ITEMS) {
-          int k = e / (PADDED_VALUE / 8);
-          int d = 8 * (e % (PADDED_VALUE / 8));
-          float8 x = (float8)(0.0f);
-          if (k0 + k < count && d < valueDim) {
-            x = load_value(value_at(t, segment, values, k0 + k), d, valueDim)
-                * value_scale(t, segment, values, k0 + k);
-          }
-          float8 zero = x * 0.0f;
-          float4 zeros = zero.lo + zero.hi;
-          if (zeros.s0 + zeros.s1 + zeros.s2 + zeros.s3 != 0.0f) odd = 1;
-          vstore8(x, 0, pool + k * PADDED_VALUE + d);
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-        int keysHere = min(VALUE_KEYS, count - k0);
-        if (odd) {
-          // Some value is not finite: a weight of 0 must still hide it.
-          for (int e = 0; e < keysHere * COLUMNS * 4; e++) {
-            int k = e / (COLUMNS * 4);
-            int c = e / 4 % COLUMNS;
-            int a = e % 4;
-            float w = weights[(k0 + k) * STRIDE + ri + a];
-            float4 x = *(local const float4 *)(pool + k * PADDED_VALUE + 32 * c + ki);
-            if (w != 0.0f) acc[a][c] = fma(w, x, acc[a][c]);
-          }
-        } else {
-          for (int k = 0; k < keysHere; k++) {
-            float4 w = *(local const float4 *)(weights + (k0 + k) * STRIDE + ri);
-            for (int c = 0; c < COLUMNS; c++) {
-              float4 x = *(local const float4 *)(pool + k * PADDED_VALUE + 32 * c + ki);
-              acc[0][c] = fma(w.s0, x, acc[0][c]);
-              acc[1][c] = fma(w.s1, x, acc[1][c]);
-              acc[2][c] = fma(w.s2, x, acc[2][c]);
-              acc[3][c] = fma(w.s3, x, acc[3][c]);
-            }
-          }
+        vstore8(x, 0, w);
+        for (int j = 0; j < 8; j++) ks[(d + j) * STRIDE + r] = w[j];
+        long at = t[H_Q] + (sequence[Q_FIRST_ROW] + rows[r]) * t[H_Q_ROW] + heads[r] * t[H_Q_HEAD];
+        for (int j = 0; j < 8; j++) {
+          qs[(d + j) * STRIDE + r] =
+              r < vectors && d0 + d + j < headDim ? q[at + d0 + d + j] : 0.0f;
         }
       }
       barrier(CLK_LOCAL_MEM_FENCE);
+      float4 part[4];
+      for (int a = 0; a < 4; a++) part[a] = (float4)(0.0f);
+      int depth = min(DEPTH, headDim - d0);
+      for (int d = 0; d < depth; d++) {
+        float4 x = *(local const float4 *)(qs + d * STRIDE + ri);
+        float4 k = *(local const float4 *)(ks + d * STRIDE + ki);
+        part[0] = fma(x.s0, k, part[0]);
+        part[1] = fma(x.s1, k, part[1]);
+        part[2] = fma(x.s2, k, part[2]);
+        part[3] = fma(x.s3, k, part[3]);
+      }
+      for (int a = 0; a < 4; a++) scores[a] += part[a];
     }
+    for (int a = 0; a < 4; a++) {
+      float w[4];
+      vstore4(scores[a] * scale, 0, w);
+      for (int b = 0; b < 4; b++) {
+        float x = -INFINITY;
+        if (ri + a < vectors && ki + b < count) {
+          x = score_of(w[b], t, sequence, segment, bits, bias, s, heads[ri + a], rows[ri + a],
+              ki + b, mask);
+        }
+        weights[(ki + b) * STRIDE + ri + a] = x;
+      }
+    }
+    if (i == 0) odd = 0;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (i < ROWS) {
+      float before = maxima[i];
+      float largest = before;
+      if (normalizer == SOFTMAX) {
+        for (int k = 0; k < count; k++) largest = larger(largest, weights[k * STRIDE + i]);
+      }
+      float sum = 0.0f;
+      for (int k = 0; k < count; k++) {
+        float w = weight_of(weights[k * STRIDE + i], largest, normalizer, sigmoidBias);
+        weights[k * STRIDE + i] = w;
+        sum += w;
+      }
+      float factor = largest == before ? 1.0f : exp(before - largest);
+      sums[i] = sums[i] * factor + sum;
+      maxima[i] = largest;
+      factors[i] = factor;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int a = 0; a < 4; a++) {
+      float factor = factors[ri + a];
+      for (int c = 0; c < COLUMNS; c++) acc[a][c] *= factor;
+    }
+
+    // Sums of values, VALUE_KEYS at a time.
+    for (int k0 = 0; k0 < count; k0 += VALUE_KEYS) {
+      barrier(CLK_LOCAL_MEM_FENCE);
+      for (int e = i; e < VALUE_KEYS * PADDED_VALUE / 8; e += ITEMS) {
+        int k = e / (PADDED_VALUE / 8);
+        int d = 8 * (e % (PADDED_VALUE / 8));
+        float8 x = (float8)(0.0f);
+        if (k0 + k < count && d < valueDim) {
+          global const uchar *parameters = value_parameters(t, segment, values, k0 + k);
+          x = load_value(
+                  valueFormat, value_at(t, segment, values, k0 + k), parameters, d, valueDim)
+              * VALUE_FACTOR(parameters);
+        }
+        float8 zero = x * 0.0f;
+        float4 zeros = zero.lo + zero.hi;
+        if (zeros.s0 + zeros.s1 + zeros.s2 + zeros.s3 != 0.0f) odd = 1;
+        vstore8(x, 0, pool + k * PADDED_VALUE + d);
+      }
+      barrier(CLK_LOCAL_MEM_FENCE);
+      int keysHere = min(VALUE_KEYS, count - k0);
+      if (odd) {
+        // Some value is not finite: a weight of 0 must still hide it.
+        for (int e = 0; e < keysHere * COLUMNS * 4; e++) {
+          int k = e / (COLUMNS * 4);
+          int c = e / 4 % COLUMNS;
+          int a = e % 4;
+          float w = weights[(k0 + k) * STRIDE + ri + a];
+          float4 x = *(local const float4 *)(pool + k * PADDED_VALUE + 32 * c + ki);
+          if (w != 0.0f) acc[a][c] = fma(w, x, acc[a][c]);
+        }
+      } else {
+        for (int k = 0; k < keysHere; k++) {
+          float4 w = *(local const float4 *)(weights + (k0 + k) * STRIDE + ri);
+          for (int c = 0; c < COLUMNS; c++) {
+            float4 x = *(local const float4 *)(pool + k * PADDED_VALUE + 32 * c + ki);
+            acc[0][c] = fma(w.s0, x, acc[0][c]);
+            acc[1][c] = fma(w.s1, x, acc[1][c]);
+            acc[2][c] = fma(w.s2, x, acc[2][c]);
+            acc[3][c] = fma(w.s3, x, acc[3][c]);
+          }
+        }
+      }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
   }
   barrier(CLK_LOCAL_MEM_FENCE);
   long group = t[H_GROUP];

@@ -25,6 +25,7 @@ final class CountingCl implements ClApi {
   private final Map<String, Integer> failures = new HashMap<>();
   private final Map<String, Integer> failFrom = new HashMap<>();
 
+  private final Map<cl_command_queue, Integer> queues = new IdentityHashMap<>();
   private long writtenBytes;
   private long readBytes;
 
@@ -127,7 +128,12 @@ final class CountingCl implements ClApi {
 
   @Override
   public cl_command_queue createQueue(cl_context context, cl_device_id device, boolean profiling) {
-    return create("createQueue", () -> api.createQueue(context, device, profiling));
+    cl_command_queue queue =
+        create("createQueue", () -> api.createQueue(context, device, profiling));
+    synchronized (this) {
+      queues.put(queue, queues.size());
+    }
+    return queue;
   }
 
   @Override
@@ -211,7 +217,10 @@ final class CountingCl implements ClApi {
       long bytes,
       Pointer source,
       cl_event done) {
-    enter("write");
+    enter(blocking ? "blocking write" : "write");
+    synchronized (this) {
+      calls.merge("write to queue " + queues.get(queue), 1, Integer::sum);
+    }
     synchronized (this) {
       writtenBytes += bytes;
     }

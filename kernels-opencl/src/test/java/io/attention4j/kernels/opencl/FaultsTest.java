@@ -15,9 +15,14 @@ import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.LinearScanSpec;
 import io.attention4j.engine.spi.LinearScanSpec.Decay;
 import io.attention4j.engine.spi.LinearScanSpec.Write;
+import io.attention4j.engine.spi.NormKernel;
+import io.attention4j.engine.spi.NormSpec;
 import io.attention4j.engine.spi.Support;
 import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.opencl.OpenClException.Fault;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import org.jocl.CL;
 import org.junit.jupiter.api.AfterEach;
@@ -224,6 +229,34 @@ class FaultsTest {
               Support.No.class,
               kernel.supports(new LinearScanSpec(32, 1, 128, 8, 1, Decay.KEY, Write.ADD)));
       assertTrue(no.reason().contains("16384 bytes"), no.reason());
+    }
+  }
+
+  /** The rows of chunk i + 1 are on their way while the kernels of chunk i have yet to run. */
+  @Test
+  void theNextChunkOfAPromptIsUploadedWithoutWaiting() {
+    int rows = 512;
+    int dim = 4096;
+    try (OpenClDevice device = provider.openDevice(SETTINGS);
+        Device.TensorArena arena = device.newArena();
+        Arena host = Arena.ofConfined()) {
+      Tensor x = arena.allocate(DType.F32, rows, dim);
+      NormSpec spec = new NormSpec(NormSpec.Kind.RMS, dim, 1e-5f, 0);
+      NormKernel norm = device.kernel(NormKernel.class).orElseThrow();
+      MemorySegment chunk = host.allocate(x.byteSize(), 64);
+      device.upload(chunk, x);
+      norm.run(spec, x, rows, null, null, x);
+      int kernelQueue = cl.calls("write to queue 0");
+      for (int i = 0; i < 3; i++) {
+        device.upload(chunk, x);
+        norm.run(spec, x, rows, null, null, x);
+      }
+      assertEquals(4, cl.calls("launch"));
+      assertEquals(kernelQueue, cl.calls("write to queue 0"), "uploads behind kernels");
+      assertEquals(4, cl.calls("write to queue 1"), "uploads beside kernels");
+      for (String waits : new String[] {"blocking write", "read", "finish", "await"}) {
+        assertEquals(0, cl.calls(waits), waits);
+      }
     }
   }
 }

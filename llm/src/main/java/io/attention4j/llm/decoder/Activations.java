@@ -48,12 +48,11 @@ final class Activations {
   private final int maxRows;
   private final int outputRows;
 
-  Activations(ModelConfig config, int maxRows, Device.TensorArena arena) {
-    ModelConfig.Sizes sizes = config.sizes();
+  Activations(ModelConfig config, int maxRows, boolean outputs, Device.TensorArena arena) {
     this.maxRows = maxRows;
-    this.outputRows = outputRows(sizes.vocabulary(), maxRows);
+    this.outputRows = outputs ? outputRows(config.sizes().vocabulary(), maxRows) : 0;
     List<Tensor> all = new ArrayList<>();
-    for (long[] shape : shapes(config, maxRows)) {
+    for (long[] shape : shapes(config, maxRows, outputRows)) {
       all.add(arena.allocate(DType.F32, shape));
     }
     residual = all.get(0);
@@ -69,10 +68,9 @@ final class Activations {
     logits = all.get(10);
   }
 
-  private static List<long[]> shapes(ModelConfig config, int rows) {
+  private static List<long[]> shapes(ModelConfig config, int rows, int outputRows) {
     ModelConfig.Sizes s = config.sizes();
     boolean extraBranch = config.norms().afterBranches() || config.embedding().learnedPositions();
-    int outputRows = outputRows(s.vocabulary(), rows);
     return List.of(
         new long[] {rows, s.modelDim()},
         new long[] {rows, s.modelDim()},
@@ -87,10 +85,11 @@ final class Activations {
         new long[] {outputRows, s.vocabulary()});
   }
 
-  /** Bytes of all tensors for steps of this many rows. */
+  /** Bytes of all tensors, outputs included, for steps of this many rows. */
   static long bytes(ModelConfig config, int maxRows) {
     long elements = 0;
-    for (long[] shape : shapes(config, maxRows)) {
+    int outputRows = outputRows(config.sizes().vocabulary(), maxRows);
+    for (long[] shape : shapes(config, maxRows, outputRows)) {
       long product = 1;
       for (long extent : shape) {
         product *= extent;

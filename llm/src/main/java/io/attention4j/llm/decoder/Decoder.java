@@ -45,8 +45,16 @@ public final class Decoder implements AutoCloseable {
   public record Options(int contextTokens, int maxRows, List<OptionSpec> attention) {}
 
   private final ModelConfig config;
-  private final Activations activations;
-  private final RopeAngles[] ropes;
+
+  /** Where the rows come in, and where logits go out; the same unless layers are split. */
+  private final Stage first;
+
+  private final Stage last;
+
+  /** Brings the residual from one to the other, or null. */
+  private final HostCopy handover;
+
+  private final int handoverLayer;
   private final List<Block> blocks;
   private final Norm embeddingNorm;
   private final ElementwiseKernel elementwise;
@@ -64,17 +72,22 @@ public final class Decoder implements AutoCloseable {
   private final Tensor embeddings;
   private LayerState[] states = new LayerState[1];
 
-  /** Loads everything; what was opened is closed again if that fails. */
+  /**
+   * Loads everything; what was opened is closed again if that fails.
+   *
+   * @param host the layers that other kernels run, or null; only of a model that {@link #splits}
+   */
   public static Decoder load(
       ModelFiles files,
       ModelConfig config,
       Options options,
       KernelSelector kernels,
-      KvCache.Factory caches) {
+      KvCache.Factory caches,
+      HostLayers host) {
     List<AutoCloseable> owned = new ArrayList<>();
     boolean complete = false;
     try {
-      Decoder decoder = new Decoder(files, config, options, kernels, caches, owned);
+      Decoder decoder = new Decoder(files, config, options, kernels, caches, host, owned);
       complete = true;
       return decoder;
     } finally {
@@ -90,6 +103,7 @@ public final class Decoder implements AutoCloseable {
       Options options,
       KernelSelector kernels,
       KvCache.Factory caches,
+      HostLayers host,
       List<AutoCloseable> owned) {
     this.config = config;
     this.owned = owned;
@@ -98,45 +112,45 @@ public final class Decoder implements AutoCloseable {
     Device.TensorArena arena = keep(device.newArena());
     Arena hostArena = keep(Arena.ofShared());
     WeightLoader weights = new WeightLoader(files, device, arena, hostArena);
-    activations = new Activations(config, options.maxRows(), arena);
-    embeddings =
-        needsEmbeddings(options.attention())
-            ? arena.allocate(DType.F32, options.maxRows(), sizes.modelDim())
-            : null;
+    last = Stage.open(config, options, kernels, weights, arena, hostArena, true);
+    if (host == null) {
+      first = last;
+      handover = null;
+      handoverLayer = 0;
+    } else {
+      KernelSelector hostKernels = host.kernels();
+      Device.TensorArena ownArena = keep(hostKernels.device().newArena());
+      WeightLoader ownWeights = weights.on(hostKernels.device(), ownArena);
+      first = Stage.open(config, options, hostKernels, ownWeights, ownArena, hostArena, false);
+      handover =
+          HostCopy.between(first.activations().residual, last.activations().residual, device);
+      handoverLayer = host.count();
+    }
+    embeddings = needsEmbeddings(options.attention()) ? embeddings(host, options, arena) : null;
     tokens = new int[options.maxRows()];
     positions = new int[options.maxRows()];
-    elementwise = kernels.select(ElementwiseKernel.class, ElementwiseKernel.Operation.ADD);
+    elementwise = first.kernels().select(ElementwiseKernel.class, ElementwiseKernel.Operation.ADD);
     tokenTable = weights.table(Weight.TOKEN_EMBEDDING, sizes.vocabulary(), sizes.modelDim());
-    embedding = kernels.select(EmbeddingKernel.class, tokenTable.dtype());
+    embedding = first.kernels().select(EmbeddingKernel.class, tokenTable.dtype());
     if (config.embedding().learnedPositions()) {
       positionTable =
           weights.table(Weight.POSITION_EMBEDDING, sizes.contextTokens(), sizes.modelDim());
-      positionEmbedding = kernels.select(EmbeddingKernel.class, positionTable.dtype());
+      positionEmbedding = first.kernels().select(EmbeddingKernel.class, positionTable.dtype());
     } else {
       positionTable = null;
       positionEmbedding = null;
-    }
-    ropes = new RopeAngles[config.attention().ropes().size()];
-    for (int i = 0; i < ropes.length; i++) {
-      ropes[i] =
-          new RopeAngles(
-              config.attention().ropes().get(i),
-              options.contextTokens(),
-              options.maxRows(),
-              device,
-              arena,
-              hostArena);
     }
     embeddingNorm =
         config.recurrence() instanceof Recurrence.Rwkv7
             ? Rwkv7Loader.embeddingNorm(config, weights, kernels)
             : null;
-    IntFunction<Block> loader = loader(options, weights, kernels, caches, arena);
     blocks = new ArrayList<>(sizes.layers());
-    for (int layer = 0; layer < sizes.layers(); layer++) {
-      blocks.add(keep(loader.apply(layer)));
+    if (host != null) {
+      load(handoverLayer, loader(options, first, host.caches(), arena));
     }
-    head = keep(OutputHead.load(config, weights, tokenTable, activations, kernels, hostArena));
+    load(sizes.layers(), loader(options, last, caches, arena));
+    head =
+        keep(OutputHead.load(config, weights, tokenTable, last.activations(), kernels, hostArena));
     weights.requireAllTaken();
   }
 
@@ -146,35 +160,55 @@ public final class Decoder implements AutoCloseable {
         .anyMatch(option -> operators.create(option).needs().extras().contains(Needs.EMBEDDINGS));
   }
 
+  private Tensor embeddings(HostLayers host, Options options, Device.TensorArena arena) {
+    if (host != null) {
+      throw new IllegalArgumentException(
+          "an attention operator of this model reads token embeddings, which go to one device, but "
+              + host.count()
+              + " layers are to be on another; load all or no layers on the device");
+    }
+    return arena.allocate(DType.F32, options.maxRows(), config.sizes().modelDim());
+  }
+
+  /** Loads the layers up to one. */
+  private void load(int end, IntFunction<Block> loader) {
+    while (blocks.size() < end) {
+      blocks.add(keep(loader.apply(blocks.size())));
+    }
+  }
+
   private IntFunction<Block> loader(
-      Options options,
-      WeightLoader weights,
-      KernelSelector kernels,
-      KvCache.Factory caches,
-      Device.TensorArena arena) {
+      Options options, Stage stage, KvCache.Factory caches, Device.TensorArena arena) {
     return switch (config.recurrence()) {
       case null -> {
         BlockLoader loader =
             new BlockLoader(
                 config,
                 options.contextTokens(),
-                weights,
+                stage.weights(),
                 keep(new SafetensorsWeightFiles()),
-                kernels,
+                stage.kernels(),
                 caches,
-                activations,
-                ropes);
+                stage.activations(),
+                stage.ropes());
         yield layer -> loader.load(layer, options.attention().get(layer));
       }
       case Recurrence.Rwkv7 rwkv -> {
         Rwkv7Activations own = new Rwkv7Activations(config, options.maxRows(), arena);
-        yield new Rwkv7Loader(config, weights, kernels, activations, own)::load;
+        yield new Rwkv7Loader(config, stage.weights(), stage.kernels(), stage.activations(), own)
+            ::load;
       }
       case Recurrence.Mamba2 mamba -> {
         Mamba2Activations own = new Mamba2Activations(config, options.maxRows(), arena);
-        yield new Mamba2Loader(config, weights, kernels, activations, own)::load;
+        yield new Mamba2Loader(config, stage.weights(), stage.kernels(), stage.activations(), own)
+            ::load;
       }
     };
+  }
+
+  /** Whether the layers of a model can be on two devices. */
+  public static boolean splits(ModelConfig config) {
+    return !config.recurrent();
   }
 
   private <T extends AutoCloseable> T keep(T resource) {
@@ -211,7 +245,7 @@ public final class Decoder implements AutoCloseable {
 
   /** Most rows of a step. */
   public int maxRows() {
-    return activations.maxRows();
+    return last.activations().maxRows();
   }
 
   /**
@@ -255,16 +289,20 @@ public final class Decoder implements AutoCloseable {
   void run(Step[] steps, int count) {
     gather(steps, count);
     int rows = batch.totalRows();
-    embed(rows, activations.residual);
+    embed(rows, first.activations().residual);
     if (embeddings != null) {
       embed(rows, embeddings);
       inputs.extra(Needs.EMBEDDINGS, embeddings);
     }
-    for (RopeAngles rope : ropes) {
-      rope.fill(positions, rows);
+    first.fillAngles(positions, rows);
+    if (handover != null) {
+      last.fillAngles(positions, rows);
     }
     inputs.batch(batch);
     for (int layer = 0; layer < blocks.size(); layer++) {
+      if (handover != null && layer == handoverLayer) {
+        handover.upload(rows);
+      }
       for (int s = 0; s < count; s++) {
         states[s] = steps[s].states[layer];
       }
@@ -293,6 +331,7 @@ public final class Decoder implements AutoCloseable {
   }
 
   private void embed(int rows, Tensor target) {
+    Activations activations = first.activations();
     long elements = (long) rows * config.sizes().modelDim();
     embedding.run(tokenTable, tokens, rows, target);
     float scale = config.embedding().scale();

@@ -3,7 +3,6 @@ package io.attention4j.llm.decoder;
 import io.attention4j.engine.operator.RopeTable;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.tensor.DType;
-import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.architecture.ModelConfig;
 import java.lang.foreign.Arena;
@@ -58,43 +57,5 @@ final class RopeAngles {
     }
     cos.upload(rows);
     sin.upload(rows);
-  }
-
-  /** Host memory of a tensor: its own, or a staging buffer of which the first rows are uploaded. */
-  private static final class HostCopy {
-    private final Device device;
-    private final MemorySegment memory;
-    private final Tensor[] firstRows; // [i]: the first 2^i rows, null for host tensors
-    private final MemorySegment[] firstBytes;
-
-    HostCopy(Tensor tensor, Device device, Arena hostArena) {
-      this.device = device;
-      if (tensor.storage() instanceof Storage.Host) {
-        memory = tensor.segment();
-        firstRows = null;
-        firstBytes = null;
-        return;
-      }
-      memory = hostArena.allocate(tensor.byteSize(), Tensor.ALIGNMENT_BYTES);
-      long rows = tensor.extent(0);
-      int views = 64 - Long.numberOfLeadingZeros(Math.max(1, rows - 1));
-      firstRows = new Tensor[views + 1];
-      firstBytes = new MemorySegment[views + 1];
-      for (int i = 0; i <= views; i++) {
-        firstRows[i] = tensor.slice(0, 0, Math.min(rows, 1L << i));
-        firstBytes[i] = memory.asSlice(0, firstRows[i].byteSize());
-      }
-    }
-
-    MemorySegment memory() {
-      return memory;
-    }
-
-    void upload(int rows) {
-      if (firstRows != null && rows > 0) {
-        int view = 32 - Integer.numberOfLeadingZeros(rows - 1);
-        device.upload(firstBytes[view], firstRows[view]);
-      }
-    }
   }
 }

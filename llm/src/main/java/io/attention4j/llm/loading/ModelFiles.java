@@ -5,6 +5,7 @@ import static io.attention4j.llm.format.ModelFormatException.quote;
 import io.attention4j.llm.architecture.Architecture;
 import io.attention4j.llm.architecture.Architectures;
 import io.attention4j.llm.architecture.Settings;
+import io.attention4j.llm.architecture.Weight;
 import io.attention4j.llm.architecture.WeightNames;
 import io.attention4j.llm.format.ModelFormatException;
 import io.attention4j.llm.format.TensorSource;
@@ -221,6 +222,13 @@ public final class ModelFiles implements AutoCloseable {
   /** Names of its weights, without buffers that stand among them in some files. */
   public List<String> weightNames() {
     return tensors.names().stream().filter(name -> !NO_WEIGHT.matcher(name).matches()).toList();
+  }
+
+  /** What the names of a layer's weights begin with: "blk.3." or "model.layers.3.". */
+  public String layerPrefix(int layer) {
+    String name = names.name(Weight.ATTENTION_NORM, layer);
+    String marker = "." + layer + ".";
+    return name.substring(0, name.lastIndexOf(marker) + marker.length());
   }
 
   /** Its architecture. */

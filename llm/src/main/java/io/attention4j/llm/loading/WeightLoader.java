@@ -25,7 +25,7 @@ public final class WeightLoader {
   private final Device device;
   private final Device.TensorArena deviceArena;
   private final Arena hostArena;
-  private final Set<String> taken = new HashSet<>();
+  private final Set<String> taken;
 
   /**
    * A loader.
@@ -35,10 +35,25 @@ public final class WeightLoader {
    */
   public WeightLoader(
       ModelFiles files, Device device, Device.TensorArena deviceArena, Arena hostArena) {
+    this(files, device, deviceArena, hostArena, new HashSet<>());
+  }
+
+  private WeightLoader(
+      ModelFiles files,
+      Device device,
+      Device.TensorArena deviceArena,
+      Arena hostArena,
+      Set<String> taken) {
     this.files = files;
     this.device = device;
     this.deviceArena = deviceArena;
     this.hostArena = hostArena;
+    this.taken = taken;
+  }
+
+  /** A loader that puts vectors on another device; what either hands out counts as taken. */
+  public WeightLoader on(Device other, Device.TensorArena otherArena) {
+    return new WeightLoader(files, other, otherArena, hostArena, taken);
   }
 
   /** Whether the weight is in the file. */
@@ -120,20 +135,13 @@ public final class WeightLoader {
    * prefix, or of the model by their whole name.
    */
   public WeightSource ofLayer(int layer) {
-    String prefix = layerPrefix(layer);
+    String prefix = files.layerPrefix(layer);
     return name -> {
       String inLayer = prefix + name;
       String found = files.tensors().names().contains(inLayer) ? inLayer : name;
       taken.add(found);
       return files.tensors().find(found);
     };
-  }
-
-  /** "blk.3." or "model.layers.3.". */
-  private String layerPrefix(int layer) {
-    String name = files.names().name(Weight.ATTENTION_NORM, layer);
-    String marker = "." + layer + ".";
-    return name.substring(0, name.lastIndexOf(marker) + marker.length());
   }
 
   private Tensor checked(String name, Shape expected) {
@@ -169,7 +177,7 @@ public final class WeightLoader {
    * it is, and would give nonsense.
    */
   public void requireAllTaken() {
-    String layers = layerPrefix(0).replaceFirst("0\\.$", "");
+    String layers = files.layerPrefix(0).replaceFirst("0\\.$", "");
     for (String name : files.weightNames()) {
       if (name.startsWith(layers) && !taken.contains(name)) {
         throw new ModelFormatException(
