@@ -106,7 +106,7 @@ class SparseOperatorsTest {
           "bigbird:block=8;window=1073741824;global=1073741824;random=1073741824",
           "block-topk:block=299;k=0",
           "block-topk:block=8;k=36",
-          "block-topk:block=8;k=1073741824;strict=true",
+          "block-topk:block=8;k=512;strict=true",
           "prflash:block=8;budget=38",
           "prflash:block=8;budget=38;unbiased=true",
           "prflash:block=299;budget=1;sink=false",
@@ -145,7 +145,7 @@ class SparseOperatorsTest {
           "seer-decode:gate=gates;block=299;budget=299",
           "seer-decode:gate=gates;block=8;threshold=-1",
           "nosa:gate=unbiased;block=8;k=38",
-          "nosa:gate=unbiased;block=8;k=1073741824");
+          "nosa:gate=unbiased;block=8;k=512");
 
   private static List<Arguments> onAllKernels(List<String> options) {
     List<Arguments> all = new ArrayList<>();
