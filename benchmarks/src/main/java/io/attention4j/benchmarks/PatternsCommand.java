@@ -39,7 +39,10 @@ final class PatternsCommand implements Callable<Integer> {
               + "block-topk:block=16;k=3,prflash:block=16;budget=5,lsg:block=16;sparse=16;factor=2,"
               + "hyper:min=80;block=20;samples=20,combiner:type=fixed;segment=16,"
               + "combiner:type=logsparse,combiner:type=axial;segment=16,"
-              + "combiner:type=rowmajor;segment=16",
+              + "combiner:type=rowmajor;segment=16,routing:clusters=5;tokens=64,"
+              + "landmark:block=16;k=3,seer:gate=oracle;block=16;k=5;last=0,"
+              + "seer-decode:gate=random;block=16;budget=64;prefill=sparse,"
+              + "nosa:gate=random;block=16;kernel=8;stride=4;local=2;query=2;k=8",
       description = "Options of causal layers.")
   private List<String> operators;
 

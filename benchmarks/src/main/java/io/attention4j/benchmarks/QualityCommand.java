@@ -47,9 +47,43 @@ final class QualityCommand implements Callable<Integer> {
               + "prflash:block=16;budget=15;unbiased=true,lsg:block=64;sparse=64,"
               + "lsg:block=64;sparse=64;type=stride,lsg:block=64;sparse=64;type=pool,"
               + "hyper:min=128;block=64;samples=64,hyper:min=128;block=64;samples=64;sampling=values,"
-              + "combiner:type=fixed;segment=64",
-      description = "Options of causal layers; by default such that some 256 keys are read a row.")
+              + "combiner:type=fixed;segment=64,routing:clusters=4;tokens=256,"
+              + "routing:clusters=4;tokens=256;queries=nearest,landmark:block=64;k=4,"
+              + "seer:block=16;k=15;last=0;gate=random,seer:block=16;k=15;last=0;gate=oracle,"
+              + "nosa:gate=random;block=16;kernel=8;stride=4;local=4;query=6;k=16",
+      description =
+          "Options of causal layers; by default such that some 256 keys are read a row."
+              + " gate=random is an untrained gate.")
   private List<String> operators;
+
+  @Option(
+      names = "--encoders",
+      split = ",",
+      paramLabel = "NAME",
+      defaultValue =
+          "longformer:tokens=252;globals=4,bigbird:block=32;window=3;random=3,"
+              + "prflash:block=16;budget=16,lsg:block=64;sparse=32,"
+              + "hyper:min=128;block=64;samples=64,combiner:type=fixed;segment=64,"
+              + "routing:clusters=4;tokens=256,nystrom:landmarks=64",
+      description = "Options of bidirectional layers.")
+  private List<String> encoders;
+
+  @Option(
+      names = "--model-operators",
+      split = ",",
+      paramLabel = "NAME",
+      defaultValue =
+          "window:tokens=256,sink-window:sinks=4;tokens=252,longformer:tokens=252;globals=4,"
+              + "bigbird:block=32;window=4;random=3,block-topk:block=16;k=14,"
+              + "block-topk:block=16;k=14;strict=true,quest:page=16;tokens=256;dense=0,"
+              + "prflash:block=16;budget=15,prflash:block=16;budget=15;unbiased=true,"
+              + "lsg:block=64;sparse=64,lsg:block=64;sparse=64;type=stride,"
+              + "lsg:block=64;sparse=64;type=pool,hyper:min=128;block=64;samples=64,"
+              + "hyper:min=128;block=64;samples=64;sampling=values,"
+              + "combiner:type=fixed;segment=64,routing:clusters=4;tokens=256;queries=nearest,"
+              + "seer:block=16;k=15;last=0;gate=oracle,landmark:block=64;k=4",
+      description = "Options for the demo model.")
+  private List<String> modelOperators;
 
   @Option(
       names = "--text",
@@ -91,6 +125,8 @@ final class QualityCommand implements Callable<Integer> {
             new QualitySuite.Options(
                 EnumSet.copyOf(parts),
                 operators,
+                encoders,
+                modelOperators,
                 text,
                 references,
                 orDefault(plantedTokens, quick ? 1024 : 4096),

@@ -76,6 +76,14 @@ final class SparseCommand implements Callable<Integer> {
   private List<Integer> decodeLengths;
 
   @Option(
+      names = "--truth-lengths",
+      split = ",",
+      description =
+          "Tokens of dense attention beside which the largest weights of blocks are computed, the"
+              + " truth that gates predict. Default: 4096,16384; with --quick 4096. 0 for none.")
+  private List<Integer> truthLengths;
+
+  @Option(
       names = "--caches",
       split = ",",
       defaultValue = "f32,f16",
@@ -100,6 +108,7 @@ final class SparseCommand implements Callable<Integer> {
         options.quick()
             ? List.of(1024, 4096)
             : List.of(1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072);
+    List<Integer> truth = options.quick() ? List.of(4096) : List.of(4096, 16384);
     List<Integer> decode = options.quick() ? List.of(4096) : List.of(8192, 32768);
     CostSuite suite =
         new CostSuite(
@@ -109,6 +118,7 @@ final class SparseCommand implements Callable<Integer> {
                 unlessNone(decoders),
                 unlessZero(lengths, prefill),
                 unlessZero(decodeLengths, decode),
+                unlessZero(truthLengths, truth),
                 codecs,
                 heads,
                 headDim));

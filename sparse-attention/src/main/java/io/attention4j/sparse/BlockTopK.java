@@ -32,7 +32,7 @@ public final class BlockTopK implements BlockSelector {
    * Settings.
    *
    * @param block tokens per block
-   * @param k blocks chosen by score; as many as there are, or more, is dense
+   * @param k blocks chosen by score; as many as there are is dense
    * @param strict whether every row chooses alone
    */
   public record Options(int block, int k, boolean strict) {
@@ -53,6 +53,7 @@ public final class BlockTopK implements BlockSelector {
 
   /** A selector for a layer. */
   public BlockTopK(Options options, LayerShape shape) {
+    Settings.requireBlocks(ID, options.k, DEFAULT_K, options.block, shape);
     this.options = options;
     query = new double[shape.headDim()];
   }

@@ -108,6 +108,7 @@ public record LandmarkAttention(Options options) implements AttentionOperator {
               + shape.sinks().size()
               + " sinks; use softmax there");
     }
+    Settings.requireBlocks(ID, options.k, Options.DEFAULT_K, options.block, shape);
     AttentionSpec spec =
         new AttentionSpec(
             shape.queryHeads(),

@@ -110,6 +110,7 @@ final class Nosa implements GatedSelector {
   Nosa(Options options, LayerShape shape, OperatorContext context) {
     this.options = options;
     this.shape = shape;
+    Settings.requireBlocks(ID, options.k, Options.DEFAULT_K, options.block, shape);
     groupSize = shape.queryHeads() / shape.kvHeads();
     query = new double[shape.headDim()];
     GateWeights gate =

@@ -42,6 +42,7 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
   // of each [row * queryHeads + head] so far.
   private final List<KeyGroups> levels = new ArrayList<>();
   private int[] count = {};
+  private final float[] read;
   private long selectionNanos;
 
   RoutingLayer(
@@ -55,6 +56,7 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
     this.shape = shape;
     this.context = context;
     this.centroids = centroids;
+    read = new float[shape.headDim()];
     products =
         new CentroidProducts(context.kernels(), centroids, options.clusters(), shape.headDim());
     this.rope = rope;
@@ -234,9 +236,10 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
 
   private double[] vector(Tensor vectors, long index) {
     double[] x = new double[shape.headDim()];
-    MemorySegment memory = vectors.segment();
+    long at = index * x.length * Float.BYTES;
+    MemorySegment.copy(vectors.segment(), Tensor.FLOAT, at, read, 0, x.length);
     for (int d = 0; d < x.length; d++) {
-      x[d] = memory.getAtIndex(Tensor.FLOAT, index * x.length + d);
+      x[d] = read[d];
     }
     if (options.norm() == RoutingAttention.Norm.UNIT) {
       options.norm().apply(x, 0, x.length);

@@ -101,6 +101,9 @@ final class SeerAttention implements GatedSelector {
   /** A selector for a layer, with the gate's weights. */
   SeerAttention(Options options, LayerShape shape, OperatorContext context) {
     this.options = options;
+    if (options.choice instanceof BlockChoice.Count(int k)) {
+      Settings.requireBlocks(ID, k, 0, options.block, shape);
+    }
     groupSize = shape.queryHeads() / shape.kvHeads();
     query = new double[shape.headDim()];
     if (options.gate.equals(TrueScores.ORACLE)) {

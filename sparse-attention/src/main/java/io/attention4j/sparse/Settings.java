@@ -1,5 +1,6 @@
 package io.attention4j.sparse;
 
+import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OptionSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -105,6 +106,31 @@ final class Settings {
   /** Refuses a value outside min .. 2^30. */
   static void require(String id, String key, long value, int min) {
     require(id, key, value, min, MOST);
+  }
+
+  /**
+   * Refuses more blocks than the longest sequence of a layer has. A default may be more: it is then
+   * dense.
+   */
+  static void requireBlocks(
+      String id, int k, int defaultValue, int block, LayerShape shape) {
+    int blocks = Math.ceilDiv(shape.maxPositions(), block);
+    if (k > blocks && k != defaultValue) {
+      throw new IllegalArgumentException(
+          "'"
+              + id
+              + "' setting k="
+              + k
+              + " is above the "
+              + blocks
+              + " blocks of "
+              + block
+              + " tokens that a context of "
+              + shape.maxPositions()
+              + " has; write k="
+              + blocks
+              + " or less, or a smaller block");
+    }
   }
 
   /** Refuses a value outside min .. max. */

@@ -18,6 +18,9 @@ import java.util.List;
 final class SummaryPages implements AutoCloseable {
   private static final int PAGE_SLOTS = 128;
 
+  /** Rows written for all heads before the next: their elements are neighbours in memory. */
+  private static final int WRITE_ROWS = 8;
+
   private final KernelSelector kernels;
   private final int heads;
   private final int keyDim;
@@ -62,9 +65,14 @@ final class SummaryPages implements AutoCloseable {
       int rows = Math.min(PAGE_SLOTS - slot, positions.length - row);
       KvPage[] page = pages.get(count / PAGE_SLOTS);
       System.arraycopy(positions, row, page[0].positions(), slot, rows);
-      for (int h = 0; h < heads; h++) {
-        writer.write(k, v, row, rows, h, page[h], slot);
-        page[h].length(slot + rows);
+      for (int from = 0; from < rows; from += WRITE_ROWS) {
+        int written = Math.min(WRITE_ROWS, rows - from);
+        for (int h = 0; h < heads; h++) {
+          writer.write(k, v, row + from, written, h, page[h], slot + from);
+        }
+      }
+      for (KvPage ofHead : page) {
+        ofHead.length(slot + rows);
       }
       count += rows;
       row += rows;

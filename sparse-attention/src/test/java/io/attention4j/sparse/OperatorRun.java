@@ -4,6 +4,7 @@ import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.Mask;
 import io.attention4j.engine.operator.AttentionLayer;
 import io.attention4j.engine.operator.AttentionOperator;
+import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
@@ -40,6 +41,17 @@ final class OperatorRun implements AutoCloseable {
     this(kernelId, attention, mask, cache, null, TestWeights.gates());
   }
 
+  /** Changes what caches are made. */
+  @FunctionalInterface
+  interface Caches {
+    KvCache.Factory of(KvCache.Factory caches);
+  }
+
+  /** A causal layer whose caches are changed contiguous ones. */
+  OperatorRun(String kernelId, String attention, Caches caches, WeightFiles files) {
+    this(kernelId, attention, new Mask.Causal(), "contiguous+f32", null, files, caches);
+  }
+
   /** With a rotation (base 10000), or null, and files of weights. */
   OperatorRun(
       String kernelId,
@@ -48,6 +60,17 @@ final class OperatorRun implements AutoCloseable {
       String cache,
       RopeSpec.Layout layout,
       WeightFiles files) {
+    this(kernelId, attention, mask, cache, layout, files, made -> made);
+  }
+
+  private OperatorRun(
+      String kernelId,
+      String attention,
+      Mask mask,
+      String cache,
+      RopeSpec.Layout layout,
+      WeightFiles files,
+      Caches caches) {
     rope = layout == null ? null : new RopeSpec(HEAD_DIM, HEAD_DIM, layout);
     kernels = KernelSelector.open(kernelId, new DeviceOptions(2));
     arena = kernels.device().newArena();
@@ -58,7 +81,7 @@ final class OperatorRun implements AutoCloseable {
             shape(mask, rope),
             new OperatorContext(
                 kernels,
-                new KvCaches().create(cache, kernels),
+                caches.of(new KvCaches().create(cache, kernels)),
                 name -> Optional.empty(),
                 files,
                 operators));

@@ -100,4 +100,27 @@ class SettingsTest {
             () -> new OperatorRun("reference", "window", new Mask.All(), "paged+f32").close());
     assertTrue(e.getMessage().contains("use longformer, bigbird, lsg or nystrom"), e.getMessage());
   }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "block-topk:block=8;k=513|k=513 is above the 512 blocks of 8 tokens that a context of 4096",
+        "seer:gate=gates;block=64;k=65|k=65 is above the 64 blocks of 64 tokens",
+        "landmark:block=64;k=65|write k=64 or less, or a smaller block",
+        "nosa:gate=gates;block=128;local=1;query=1;k=33|k=33 is above the 32 blocks of 128 tokens",
+      })
+  void moreBlocksThanAContextHasAreRefused(String option, String sentence) {
+    Exception e =
+        assertThrows(
+            IllegalArgumentException.class, () -> new OperatorRun("reference", option).close());
+    assertTrue(e.getMessage().contains(sentence), e.getMessage());
+  }
+
+  @Test
+  void aDefaultMayBeMoreThanAContextHas() {
+    try (OperatorRun run = new OperatorRun("reference", "block-topk:block=512")) {
+      assertTrue(run.layer.newState().length() == 0);
+    }
+  }
 }

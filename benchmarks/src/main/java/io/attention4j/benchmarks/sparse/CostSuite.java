@@ -18,6 +18,9 @@ public final class CostSuite {
   private static final long SEED = 42;
   private static final String DENSE = "softmax";
 
+  /** Tokens per block of SeerAttention's gates. */
+  private static final int TRUTH_BLOCK = 64;
+
   /** Where a call of every side is expected to take longer in all, each is called once. */
   private static final double MOST_SECONDS = 20;
 
@@ -29,6 +32,7 @@ public final class CostSuite {
    * @param decoders options of causal layers that decode
    * @param lengths tokens, ascending
    * @param decodeLengths tokens before the one decoded
+   * @param truthLengths tokens of dense attention that gives its largest weights by block too
    * @param codecs of the cache
    * @param heads query and KV heads
    * @param headDim elements of a head
@@ -39,6 +43,7 @@ public final class CostSuite {
       List<String> decoders,
       List<Integer> lengths,
       List<Integer> decodeLengths,
+      List<Integer> truthLengths,
       List<String> codecs,
       int heads,
       int headDim) {
@@ -49,6 +54,9 @@ public final class CostSuite {
       }
       for (int length : decodeLengths) {
         requirePositive("decode lengths", length);
+      }
+      for (int length : truthLengths) {
+        requirePositive("truth lengths", length);
       }
       requirePositive("heads", heads);
       requirePositive("dim", headDim);
@@ -80,6 +88,9 @@ public final class CostSuite {
     }
     if (!sizes.decoders.isEmpty() && !sizes.decodeLengths.isEmpty()) {
       decode(bench, tables, charts);
+    }
+    if (!sizes.truthLengths.isEmpty()) {
+      tables.add(truth(bench));
     }
     return new Report(
         "sparse",
@@ -188,6 +199,45 @@ public final class CostSuite {
     } finally {
       runs.forEach(LayerRun::close);
     }
+  }
+
+  /** What a gate's ground truth costs beside dense attention. */
+  private Table truth(Bench bench) {
+    Table table =
+        new Table(
+            "sparse-truth",
+            "Dense attention with the largest weight of every two blocks of "
+                + TRUTH_BLOCK
+                + " tokens, "
+                + sizes.heads
+                + " heads, D="
+                + sizes.headDim
+                + ", f32",
+            List.of(
+                Column.of("N"),
+                new Column("dense ms", 2),
+                new Column("with largest weights ms", 2),
+                new Column("more", 3)));
+    for (int length : sizes.truthLengths) {
+      bench.progress().accept("truth N=" + length);
+      try (TruthCost cost =
+          new TruthCost(bench.kernels(), length, sizes.heads, sizes.headDim)) {
+        List<Runnable> sides = List.of(cost::dense, () -> cost.truth(TRUTH_BLOCK));
+        double[][] seconds = new double[2][bench.rounds().rounds()];
+        sides.forEach(Runnable::run);
+        for (int round = 0; round < seconds[0].length; round++) {
+          for (int side = 0; side < 2; side++) {
+            long start = System.nanoTime();
+            sides.get(side).run();
+            seconds[side][round] = (System.nanoTime() - start) / 1e9;
+          }
+        }
+        double dense = Statistics.median(seconds[0]);
+        double both = Statistics.median(seconds[1]);
+        table.add(length, dense * 1e3, both * 1e3, both / dense - 1);
+      }
+    }
+    return table;
   }
 
   private void decode(Bench bench, List<Table> tables, List<BarChart> charts) {

@@ -6,19 +6,20 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How near a causal operator is to dense attention on some layers.
+ * How near an operator is to dense attention on some layers.
  *
  * @param error |out - dense| / |dense| over all rows, heads and layers, Euclidean
  * @param recall mean over rows and heads of the dense weight on keys that have a weight
- * @param read mean over rows and heads of the share of earlier keys that have a weight
+ * @param read mean over rows and heads of the share of visible keys that have a weight
  * @param speedup softmax's time over the operator's, medians of interleaved calls
  */
 record Fidelity(double error, double recall, double read, double speedup) {
-  private static final int ROUNDS = 5;
-  private static final long WARM_UP_NANOS = 300_000_000;
+  private static final int ROUNDS = 3;
+  private static final long WARM_UP_NANOS = 100_000_000;
 
   /** Measures operators on the same layers; the first result is of the first option. */
-  static List<Fidelity> of(KernelSelector kernels, List<LayerInput> layers, List<String> options) {
+  static List<Fidelity> of(
+      KernelSelector kernels, List<LayerInput> layers, List<String> options, boolean causal) {
     int count = options.size();
     double[] difference = new double[count];
     double[] recall = new double[count];
@@ -26,8 +27,8 @@ record Fidelity(double error, double recall, double read, double speedup) {
     double[] seconds = new double[count + 1];
     double size = 0;
     for (LayerInput input : layers) {
-      size += compare(kernels, input, options, difference, seconds);
-      weigh(kernels, input, options, recall, read);
+      size += compare(kernels, input, options, causal, difference, seconds);
+      weigh(kernels, input, options, causal, recall, read);
     }
     List<Fidelity> results = new ArrayList<>();
     for (int i = 0; i < count; i++) {
@@ -46,6 +47,7 @@ record Fidelity(double error, double recall, double read, double speedup) {
       KernelSelector kernels,
       LayerInput input,
       List<String> options,
+      boolean causal,
       double[] difference,
       double[] seconds) {
     List<LayerRun> runs = new ArrayList<>();
@@ -59,9 +61,9 @@ record Fidelity(double error, double recall, double read, double speedup) {
             input.k(),
             input.v())) {
       for (String option : options) {
-        runs.add(new LayerRun(kernels, data, option, "f32", true));
+        runs.add(new LayerRun(kernels, data, option, "f32", causal));
       }
-      runs.add(new LayerRun(kernels, data, "softmax", "f32", true));
+      runs.add(new LayerRun(kernels, data, "softmax", "f32", causal));
       runs.getLast().prefill();
       float[] dense = data.out().toFloats();
       for (int i = 0; i < options.size(); i++) {
@@ -106,10 +108,11 @@ record Fidelity(double error, double recall, double read, double speedup) {
       KernelSelector kernels,
       LayerInput input,
       List<String> options,
+      boolean causal,
       double[] recall,
       double[] read) {
     List<float[]> dense = new ArrayList<>();
-    WeightProbe.run(kernels, input, "softmax", true, (first, weights) -> dense.add(weights));
+    WeightProbe.run(kernels, input, "softmax", causal, (first, weights) -> dense.add(weights));
     int rowWidth = input.queryHeads() * input.headDim();
     double rows = (double) input.tokens() * input.queryHeads();
     for (int option = 0; option < options.size(); option++) {
@@ -118,13 +121,13 @@ record Fidelity(double error, double recall, double read, double speedup) {
           kernels,
           input,
           options.get(option),
-          true,
+          causal,
           (first, weights) -> {
             float[] exact = dense.get(first / input.headDim());
             for (int i = 0; i < weights.length; i++) {
               if (weights[i] != 0) {
                 sums[0] += exact[i];
-                sums[1] += 1.0 / (i / rowWidth + 1); // of the row's keys
+                sums[1] += 1.0 / (causal ? i / rowWidth + 1 : input.tokens());
               }
             }
           });

@@ -17,28 +17,31 @@ final class LayerData implements AutoCloseable {
   private final int queryHeads;
   private final int kvHeads;
   private final int headDim;
+  private final int valueDim;
   private final Device.TensorArena arena;
   private final Tensor q;
   private final Tensor k;
   private final Tensor v;
   private final Tensor out;
 
-  private LayerData(Device device, int tokens, int queryHeads, int kvHeads, int headDim) {
+  private LayerData(
+      Device device, int tokens, int queryHeads, int kvHeads, int headDim, int valueDim) {
     this.tokens = tokens;
     this.queryHeads = queryHeads;
     this.kvHeads = kvHeads;
     this.headDim = headDim;
+    this.valueDim = valueDim;
     arena = device.newArena();
     q = arena.allocate(DType.F32, tokens, queryHeads, headDim);
     k = arena.allocate(DType.F32, tokens, kvHeads, headDim);
-    v = arena.allocate(DType.F32, tokens, kvHeads, headDim);
-    out = arena.allocate(DType.F32, tokens, queryHeads, headDim);
+    v = arena.allocate(DType.F32, tokens, kvHeads, valueDim);
+    out = arena.allocate(DType.F32, tokens, queryHeads, valueDim);
   }
 
   /** Normally distributed values of unit variance, the same for the same sizes. */
   static LayerData random(
       Device device, int tokens, int queryHeads, int kvHeads, int headDim, long seed) {
-    LayerData data = new LayerData(device, tokens, queryHeads, kvHeads, headDim);
+    LayerData data = new LayerData(device, tokens, queryHeads, kvHeads, headDim, headDim);
     SplittableRandom random = new SplittableRandom(seed);
     for (Tensor tensor : new Tensor[] {data.q, data.k, data.v}) {
       MemorySegment memory = tensor.segment();
@@ -49,11 +52,12 @@ final class LayerData implements AutoCloseable {
     return data;
   }
 
-  /** Given values, [tokens][heads][headDim] each. */
+  /** Given values, [tokens][heads][headDim] each; v may have other elements per head. */
   static LayerData of(
       Device device, int queryHeads, int kvHeads, int headDim, float[] q, float[] k, float[] v) {
-    LayerData data =
-        new LayerData(device, q.length / queryHeads / headDim, queryHeads, kvHeads, headDim);
+    int tokens = q.length / queryHeads / headDim;
+    int valueDim = v.length / kvHeads / tokens;
+    LayerData data = new LayerData(device, tokens, queryHeads, kvHeads, headDim, valueDim);
     device.upload(MemorySegment.ofArray(q), data.q);
     device.upload(MemorySegment.ofArray(k), data.k);
     device.upload(MemorySegment.ofArray(v), data.v);
@@ -74,6 +78,10 @@ final class LayerData implements AutoCloseable {
 
   int headDim() {
     return headDim;
+  }
+
+  int valueDim() {
+    return valueDim;
   }
 
   Tensor q() {

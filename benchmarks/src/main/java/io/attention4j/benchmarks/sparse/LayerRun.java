@@ -39,7 +39,7 @@ final class LayerRun implements AutoCloseable {
             data.queryHeads(),
             data.kvHeads(),
             data.headDim(),
-            data.headDim(),
+            data.valueDim(),
             (float) (1 / Math.sqrt(data.headDim())),
             causal ? new Mask.Causal() : new Mask.All(),
             List.of(),
@@ -55,7 +55,8 @@ final class LayerRun implements AutoCloseable {
                     kernels,
                     new KvCaches().create("contiguous+" + codec, kernels),
                     _ -> Optional.empty(),
-                    new RandomGates(data.queryHeads(), data.kvHeads(), data.headDim()),
+                    new RandomGates(
+                        data.queryHeads(), data.kvHeads(), data.headDim(), data.valueDim()),
                     operators));
   }
 

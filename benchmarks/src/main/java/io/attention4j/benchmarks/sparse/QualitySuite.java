@@ -32,6 +32,8 @@ public final class QualitySuite {
    *
    * @param parts of the report
    * @param operators options of causal layers
+   * @param encoders options of bidirectional layers
+   * @param modelOperators options for the demo model
    * @param text a text of the demo model's kind, of which the last twentieth is taken, or null for
    *     one that the model writes itself
    * @param references a folder with queries, keys and values of a model (meta.json, blkN.*), or
@@ -43,6 +45,8 @@ public final class QualitySuite {
   public record Options(
       Set<Part> parts,
       List<String> operators,
+      List<String> encoders,
+      List<String> modelOperators,
       Path text,
       Path references,
       int plantedTokens,
@@ -66,7 +70,9 @@ public final class QualitySuite {
     int[] text = text(bench.threads());
     List<Table> tables = new ArrayList<>();
     if (options.parts.contains(Part.LAYERS)) {
-      tables.add(layers(bench, text, folder));
+      Map<String, List<LayerInput>> data = data(bench, text);
+      tables.add(layers(bench, data, true, folder));
+      tables.add(layers(bench, data, false, folder));
     }
     if (options.parts.contains(Part.MODEL)) {
       tables.add(models(bench, text));
@@ -79,7 +85,7 @@ public final class QualitySuite {
         List.of());
   }
 
-  private Table layers(Bench bench, int[] text, Path folder) throws IOException {
+  private Map<String, List<LayerInput>> data(Bench bench, int[] text) throws IOException {
     Map<String, List<LayerInput>> data = new LinkedHashMap<>();
     data.put("demo model", DemoRun.inputs(text, DemoRun.CONTEXT, bench.threads()));
     if (options.references != null) {
@@ -90,10 +96,17 @@ public final class QualitySuite {
     data.put("clusters", List.of(PlantedInputs.clusters(tokens, 4, 64, SEED)));
     data.put("heavy columns", List.of(PlantedInputs.heavyColumns(tokens, 4, 64, SEED)));
     data.put("random", List.of(PlantedInputs.random(tokens, 4, 64, SEED)));
+    return data;
+  }
+
+  private Table layers(
+      Bench bench, Map<String, List<LayerInput>> data, boolean causal, Path folder)
+      throws IOException {
+    List<String> operators = causal ? options.operators : options.encoders;
     Table table =
         new Table(
-            "quality",
-            "Against dense attention, causal, f32",
+            causal ? "quality" : "quality-bidirectional",
+            "Against dense attention, " + (causal ? "causal" : "bidirectional") + ", f32",
             List.of(
                 Column.of("data"),
                 Column.of("N"),
@@ -104,28 +117,30 @@ public final class QualitySuite {
                 new Column("times as fast", 2)));
     table.note(
         "error: |out - dense| / |dense|; recall: dense weight on the keys that have a weight; read:"
-            + " share of the earlier keys that have one (through a summary too).");
+            + " share of the "
+            + (causal ? "earlier " : "")
+            + "keys that have one (through a summary too).");
     for (var entry : data.entrySet()) {
       bench.progress().accept("quality on " + entry.getKey());
-      List<Fidelity> results = Fidelity.of(bench.kernels(), entry.getValue(), options.operators);
+      List<Fidelity> results = Fidelity.of(bench.kernels(), entry.getValue(), operators, causal);
       int length = entry.getValue().getFirst().tokens();
       for (int i = 0; i < results.size(); i++) {
         Fidelity result = results.get(i);
         table.add(
             entry.getKey(),
             length,
-            options.operators.get(i),
+            operators.get(i),
             result.error(),
             result.recall(),
             result.read(),
             result.speedup());
       }
-      if (folder != null) {
+      if (folder != null && causal) {
         Files.createDirectories(folder);
         String file = "quality-" + entry.getKey().replace(' ', '-') + ".png";
         ErrorPlot.write(
             "Error and speed on " + entry.getKey() + ", N=" + length,
-            options.operators,
+            operators,
             results,
             folder.resolve(file));
         table.note("![Error and speed on " + entry.getKey() + "](" + file + ")");
@@ -165,7 +180,7 @@ public final class QualitySuite {
             + " prompts.");
     List<String> all = new ArrayList<>();
     all.add("softmax");
-    all.addAll(options.operators);
+    all.addAll(options.modelOperators);
     double dense = 0;
     for (String option : all) {
       bench.progress().accept("the demo model with " + option);

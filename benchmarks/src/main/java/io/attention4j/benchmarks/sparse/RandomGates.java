@@ -20,7 +20,7 @@ final class RandomGates implements WeightFiles {
   private final Map<String, Tensor> weights = new HashMap<>();
   private final SplittableRandom random = new SplittableRandom(SEED);
 
-  RandomGates(int queryHeads, int kvHeads, int headDim) {
+  RandomGates(int queryHeads, int kvHeads, int headDim, int valueDim) {
     String layer = "model.layers.0.self_attn.";
     String gate = layer + "attn_gate.";
     int group = queryHeads / kvHeads;
@@ -28,7 +28,7 @@ final class RandomGates implements WeightFiles {
     add(gate + "attngate_linear_q.weight", group * headDim, kvHeads, group, headDim, headDim);
     add(gate + "attngate_linear_k.weight", 3 * headDim, kvHeads, 3L * headDim, headDim);
     add(layer + "A", 1, kvHeads);
-    add(layer + "delta.weight", kvHeads * headDim, kvHeads, (long) kvHeads * headDim);
+    add(layer + "delta.weight", kvHeads * headDim, kvHeads, (long) kvHeads * valueDim);
   }
 
   private void add(String name, int inputs, long... extents) {

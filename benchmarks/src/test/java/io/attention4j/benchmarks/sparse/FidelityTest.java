@@ -58,7 +58,7 @@ class FidelityTest {
             PlantedInputs.heavyColumns(TOKENS, 2, 16, 1));
     try (KernelSelector kernels = kernels()) {
       List<Fidelity> results =
-          Fidelity.of(kernels, layers, List.of("softmax", "window:tokens=1", "window:tokens=96"));
+          Fidelity.of(kernels, layers, List.of("softmax", "window:tokens=1", "window:tokens=96"), true);
       assertEquals(0, results.get(0).error(), 1e-6);
       assertEquals(1, results.get(0).recall(), 1e-5);
       assertEquals(1, results.get(0).read(), 1e-9);
@@ -83,6 +83,7 @@ class FidelityTest {
                 List.of("block-topk:block=8;k=1", "nosa:gate=random"),
                 List.of(64, 128),
                 List.of(64),
+                List.of(200),
                 List.of("f32", "f16"),
                 2,
                 16));
@@ -91,7 +92,7 @@ class FidelityTest {
       Bench bench = new Bench(kernels, new Rounds(1, brief, brief, brief), brief, brief, _ -> {});
       Report report = suite.run(bench);
       assertEquals(
-          List.of(8, 4, 4), report.tables().stream().map(table -> table.rows().size()).toList());
+          List.of(8, 4, 4, 1), report.tables().stream().map(table -> table.rows().size()).toList());
       assertEquals(6, report.charts().size());
     }
   }

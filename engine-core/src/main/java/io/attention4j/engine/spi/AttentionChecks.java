@@ -83,8 +83,7 @@ public final class AttentionChecks {
             && spec.selection() == AttentionSpec.SelectionKind.NONE;
     if (!suited) {
       throw new IllegalArgumentException(
-          "largest scores by block come from softmax over all keys on the kernels reference or"
-              + " cpu.simd, not from "
+          "largest scores by block come from softmax over all keys on CPU kernels, not from "
               + spec.normalizer()
               + " with selection "
               + spec.selection()

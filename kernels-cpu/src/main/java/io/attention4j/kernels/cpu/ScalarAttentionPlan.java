@@ -5,13 +5,17 @@ import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionOutputs;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.BlockMask;
+import io.attention4j.engine.attention.BlockMaxima;
 import io.attention4j.engine.attention.GatheredKeys;
 import io.attention4j.engine.attention.Selection;
 import io.attention4j.engine.runtime.Parallel;
 import io.attention4j.engine.spi.AttentionChecks;
 import io.attention4j.engine.spi.AttentionPlan;
+import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
+import io.attention4j.kernels.cpu.attention.PageFormat;
 import io.attention4j.kernels.cpu.attention.TileTable;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -40,7 +44,7 @@ final class ScalarAttentionPlan implements AttentionPlan {
   ScalarAttentionPlan(AttentionSpec spec, Parallel workers) {
     this.spec = spec;
     this.workers = workers;
-    checks = new AttentionChecks(spec);
+    checks = new AttentionChecks(spec, true);
     mask = MaskBounds.of(spec.mask());
     rooms = new ScalarRows[workers.threads()];
     for (int worker = 0; worker < rooms.length; worker++) {
@@ -55,6 +59,9 @@ final class ScalarAttentionPlan implements AttentionPlan {
     in = inputs;
     out = outputs;
     table.build(batch, in.kv());
+    if (out.maxima() != null) {
+      clear(out.maxima());
+    }
     count = 0;
     addRows();
     if (in.selection() instanceof Selection.Gathered(GatheredKeys gathered)) {
@@ -64,6 +71,16 @@ final class ScalarAttentionPlan implements AttentionPlan {
       addGroups(gathered);
     }
     workers.run(count, body);
+  }
+
+  private void clear(BlockMaxima maxima) {
+    Tensor scores = maxima.scores();
+    MemorySegment memory = PageFormat.host(scores.storage());
+    long elements = (long) batch.totalRows() * spec.queryHeads() * maxima.blocks();
+    for (long i = 0; i < elements; i++) {
+      long at = scores.byteOffset() + i * Float.BYTES;
+      memory.set(Tensor.FLOAT, at, Float.NEGATIVE_INFINITY);
+    }
   }
 
   private void addRows() {
@@ -115,7 +132,7 @@ final class ScalarAttentionPlan implements AttentionPlan {
     int firstRow = pieces[at + 2];
     int group = pieces[at + 4];
     ScalarRows rows = rooms[worker];
-    rows.begin(batch, in, sequence, head);
+    rows.begin(batch, in, out.maxima(), sequence, head);
     for (int i = firstRow; i < firstRow + pieces[at + 3]; i++) {
       boolean gathered = group >= 0;
       rows.add(gathered ? gathered(in.selection()).rowIndices()[i] : i);

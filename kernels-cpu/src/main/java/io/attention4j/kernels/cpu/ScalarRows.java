@@ -4,6 +4,7 @@ import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionOutputs;
 import io.attention4j.engine.attention.AttentionSpec;
+import io.attention4j.engine.attention.BlockMaxima;
 import io.attention4j.engine.attention.GatheredKeys;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.Masks;
@@ -29,6 +30,7 @@ final class ScalarRows {
 
   private AttentionBatch batch;
   private AttentionInputs in;
+  private BlockMaxima maxima; // or null
   private int sequence;
   private int head;
 
@@ -62,9 +64,15 @@ final class ScalarRows {
   }
 
   /** Starts with no rows. */
-  void begin(AttentionBatch ofBatch, AttentionInputs inputs, int ofSequence, int queryHead) {
+  void begin(
+      AttentionBatch ofBatch,
+      AttentionInputs inputs,
+      BlockMaxima wanted,
+      int ofSequence,
+      int queryHead) {
     batch = ofBatch;
     in = inputs;
+    maxima = wanted;
     sequence = ofSequence;
     head = queryHead;
     count = 0;
@@ -157,6 +165,9 @@ final class ScalarRows {
       if (top == Double.NEGATIVE_INFINITY) {
         continue;
       }
+      if (maxima != null) {
+        raiseMaxima(r, n);
+      }
       if (spec.normalizer() instanceof Normalizer.Softmax && !(top <= max[r])) {
         raise(r, top);
       }
@@ -168,6 +179,17 @@ final class ScalarRows {
           addValue(r, k, (float) weight);
         }
       }
+    }
+  }
+
+  private void raiseMaxima(int r, int n) {
+    Tensor scores = maxima.scores();
+    MemorySegment memory = PageFormat.host(scores.storage());
+    long first = (batch.firstRow(sequence) + row[r]) * (long) spec.queryHeads() + head;
+    for (int k = 0; k < n; k++) {
+      long element = first * maxima.blocks() + slot[k] / maxima.keyBlock();
+      long at = scores.byteOffset() + element * Float.BYTES;
+      memory.set(Tensor.FLOAT, at, Math.max(memory.get(Tensor.FLOAT, at), (float) score[k]));
     }
   }
 
