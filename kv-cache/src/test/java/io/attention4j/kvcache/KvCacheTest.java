@@ -141,7 +141,7 @@ class KvCacheTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=1+q8", "bf16", "q8", "q4", "file"})
+      strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=1+q8", "bf16", "q8", "q4", "file", "offload:slots=2"})
   void contentsDoNotDependOnHowTokensArrive(String option) {
     try (KvCache whole = create(option);
         KvCache pieces = create(option)) {
@@ -166,7 +166,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "q8", "q4", "file"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "q8", "q4", "file", "offload:slots=2"})
   void forksGoTheirOwnWay(String option) {
     try (KvCache original = create(option);
         KvCache alone = create(option);
@@ -243,7 +243,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=32+q8", "q4", "file+q8"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=32+q8", "q4", "file+q8", "paged:page=16+offload:slots=2"})
   void restoresWhatItSavedBitForBit(String option) throws IOException {
     ByteArrayOutputStream file = new ByteArrayOutputStream();
     try (KvCache saved = create(option);
@@ -260,7 +260,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=4+offload:slots=1"})
   void aTornOrForeignSnapshotLeavesTheCacheEmpty(String option) throws IOException {
     ByteArrayOutputStream file = new ByteArrayOutputStream();
     try (KvCache saved = create(option);
@@ -283,7 +283,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "offload:slots=1"})
   void refusesMoreTokensThanItsContextAndStoresNothing(String option) {
     try (KvCache cache = create(option)) {
       append(cache, 0, MAX_TOKENS, 1);

@@ -30,6 +30,7 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
   private final ChosenBlocks blocks;
   private final QueryBlock query;
   private final BitSet chosen = new BitSet();
+  private final BitSet read = new BitSet(); // chosen by any row of the step
   private final ChosenBlocksLog log = new ChosenBlocksLog();
   private int[] firstPart = new int[1]; // of each sequence of the step
   private AttentionInputs inputs;
@@ -129,10 +130,12 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
     pages.reset(parts.sequences());
     int part = 0;
     for (int s = 0; s < batch.sequences(); s++) {
-      KvCache cache = ((SparseState) states[s]).cache();
+      SparseState state = (SparseState) states[s];
+      long own = batch.firstPosition(s) - batch.firstPosition(s) % selector.keyBlock();
+      long first = state.memory() == null ? own : Math.min(own, state.memory().unread());
       for (int count = partsOf(batch, s); count > 0; count--, part++) {
-        cache.fill(pages, part);
-        SparseState.requireWhole(cache, pages, part);
+        state.cache().fillFrom(pages, part, Math.max(0, first));
+        SparseState.requireWhole(state.cache(), pages, part);
       }
     }
   }
@@ -178,18 +181,41 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
         if (memory != null) {
           memory.rotation(rotation);
           memory.update(pages, part, state.length());
-          memory.bias(pages, part);
         }
         query.sequence(in.q(), memory instanceof BlockMeans means ? means : null, state.length());
         query.step(memory, rotation, pages, part, in.batch().rows(s));
         blocks.sequence(part);
         log.part(part);
         for (int h = 0; h < heads; h++) {
+          read.clear();
           selectHead(part, h);
+          prefetch(state.cache(), h, heads);
         }
       }
     }
+    fillChosen(states, in.batch());
     return blocks.selection();
+  }
+
+  /** What a head chose is fetched while the next one chooses. */
+  private void prefetch(KvCache cache, int head, int heads) {
+    int last = heads == 1 ? shape.kvHeads() - 1 : head * shape.kvHeads() / heads;
+    for (int kvHead = heads == 1 ? 0 : last; kvHead <= last; kvHead++) {
+      cache.prefetch(kvHead, read, selector.keyBlock());
+    }
+  }
+
+  private void fillChosen(LayerState[] states, AttentionBatch batch) {
+    int part = 0;
+    for (int s = 0; s < batch.sequences(); s++) {
+      SparseState state = (SparseState) states[s];
+      for (int count = partsOf(batch, s); count > 0; count--, part++) {
+        state.cache().fillChosen(pages, part);
+        if (state.memory() != null) {
+          state.memory().bias(pages, part);
+        }
+      }
+    }
   }
 
   private void selectHead(int part, int head) {
@@ -213,6 +239,7 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
       if (coverage != Coverage.NONE) {
         blocks.add(query, b, coverage == Coverage.ALL);
         log.add(b);
+        read.set(b);
       }
     }
     blocks.endRow(query);

@@ -4,6 +4,7 @@ import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.Mask;
 import io.attention4j.engine.operator.AttentionLayer;
 import io.attention4j.engine.operator.AttentionOperator;
+import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
@@ -32,6 +33,7 @@ final class OperatorRun implements AutoCloseable {
   static final int HEAD_DIM = 8;
 
   final AttentionLayer layer;
+  final KvCache.Factory caches;
   private final RopeSpec rope;
   private final KernelSelector kernels;
   private final Device.TensorArena arena;
@@ -51,6 +53,7 @@ final class OperatorRun implements AutoCloseable {
     rope = layout == null ? null : new RopeSpec(HEAD_DIM, HEAD_DIM, layout);
     kernels = KernelSelector.open(kernelId, new DeviceOptions(2));
     arena = kernels.device().newArena();
+    caches = new KvCaches().create(cache, kernels);
     Operators operators = new Operators();
     AttentionOperator operator = operators.create(OptionSpec.parse(attention));
     layer =
@@ -58,7 +61,7 @@ final class OperatorRun implements AutoCloseable {
             shape(mask, rope),
             new OperatorContext(
                 kernels,
-                new KvCaches().create(cache, kernels),
+                caches,
                 name -> Optional.empty(),
                 files,
                 operators));

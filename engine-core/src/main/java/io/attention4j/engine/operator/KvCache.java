@@ -6,6 +6,7 @@ import io.attention4j.engine.tensor.Tensor;
 import java.io.IOException;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
+import java.util.BitSet;
 import java.util.Optional;
 
 /** Keys and values of one layer of one sequence. Not thread-safe. */
@@ -37,6 +38,28 @@ public interface KvCache extends AutoCloseable {
 
   /** Enters the pages of every KV head in the table. */
   void fill(PagedKv table, int sequence);
+
+  /**
+   * Enters the pages like {@link #fill}, but only tokens from {@code first} on need be readable; an
+   * operator that chooses what to read says so by {@link #prefetch} and reads after {@link
+   * #fillChosen}. Begins a step: nothing is chosen yet.
+   */
+  default void fillFrom(PagedKv table, int sequence, long first) {
+    fill(table, sequence);
+  }
+
+  /**
+   * Starts to make blocks of tokens readable, beside those already chosen in the step; does not
+   * wait.
+   *
+   * @param keyBlocks numbers of blocks; block b is tokens [b * blockTokens, (b + 1) * blockTokens)
+   */
+  default void prefetch(int kvHead, BitSet keyBlocks, int blockTokens) {}
+
+  /** Waits until all that was chosen is readable and enters the pages; others may be NaN. */
+  default void fillChosen(PagedKv table, int sequence) {
+    fill(table, sequence);
+  }
 
   /** An independent copy; may share pages until either changes them. */
   KvCache fork();
