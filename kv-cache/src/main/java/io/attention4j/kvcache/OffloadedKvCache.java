@@ -255,9 +255,10 @@ final class OffloadedKvCache implements KvCache {
   }
 
   private void trim(int head) {
+    int most = offload.options().slots() + 1; // one may have become full since the choice
     int kept = 0;
     for (int page = pageCount - 1; page >= 0; page--) {
-      if (frames[head][page] != null && isFull(page) && ++kept > offload.options().slots()) {
+      if (frames[head][page] != null && isFull(page) && ++kept > most) {
         evict(head, page);
         settled = false;
       }
