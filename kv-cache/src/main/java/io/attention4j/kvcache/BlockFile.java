@@ -15,6 +15,7 @@ import java.util.concurrent.locks.LockSupport;
 final class BlockFile {
   private static final long EXTENT_BYTES = 1 << 22;
   private static final String OPTIONS = "com.sun.nio.file.ExtendedOpenOption";
+  private static final long LATE_NANOS = 1_000_000;
   private static final double NANOS_PER_SECOND = 1e9;
 
   private final Settings settings;
@@ -137,7 +138,8 @@ final class BlockFile {
     }
     if (settings.bytesPerSecond() > 0) {
       double nanos = blockBytes / settings.bytesPerSecond() * NANOS_PER_SECOND;
-      readFrom = Math.max(readFrom, start) + (long) nanos;
+      // A thread sleeps longer than it asked for; the next reads make up for that.
+      readFrom = Math.max(readFrom, start - LATE_NANOS) + (long) nanos;
       for (long left = readFrom - System.nanoTime(); left > 0; ) {
         LockSupport.parkNanos(left);
         left = readFrom - System.nanoTime();

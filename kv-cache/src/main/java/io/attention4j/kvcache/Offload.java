@@ -27,6 +27,7 @@ final class Offload {
   private final Options options;
   private final Map<Long, BlockFile> blockFiles = new ConcurrentHashMap<>();
   private final Map<Long, PagePool> framePools = new ConcurrentHashMap<>();
+  private final Map<Long, PagePool> passingPools = new ConcurrentHashMap<>();
   private final SlabMemory memory = new SlabMemory.Aligned(BlockFile.Settings.ALIGNMENT);
 
   /** Caches that hold more pages in memory than their slots; for the thread that steps. */
@@ -80,6 +81,14 @@ final class Offload {
     return framePools.computeIfAbsent(blockBytes(layout), bytes -> new PagePool(memory, bytes));
   }
 
+  /**
+   * Frames for a prompt and for steps that read everything: what stays of them moves to {@link
+   * #frames}, since the memory of a few pages among many that went could not be freed.
+   */
+  PagePool passingFrames(PageLayout layout) {
+    return passingPools.computeIfAbsent(blockBytes(layout), bytes -> new PagePool(memory, bytes));
+  }
+
   private BlockFile file(PageLayout layout) {
     return blockFiles.computeIfAbsent(blockBytes(layout), bytes -> new BlockFile(files, bytes));
   }
@@ -91,7 +100,7 @@ final class Offload {
    */
   FileBlock store(PageLayout layout, PageBuffer frame) {
     BlockFile file = file(layout);
-    PagePool pool = frames(layout);
+    PagePool pool = frame.pool();
     int index;
     try {
       index = file.take();
@@ -168,7 +177,8 @@ final class Offload {
 
   KvUsage usage() {
     return new KvUsage(
-        framePools.values().stream().mapToLong(PagePool::bytes).sum(),
+        framePools.values().stream().mapToLong(PagePool::bytes).sum()
+            + passingPools.values().stream().mapToLong(PagePool::bytes).sum(),
         blockFiles.values().stream().mapToLong(BlockFile::bytes).sum(),
         fetchedBytes.get(),
         storedBytes.get(),

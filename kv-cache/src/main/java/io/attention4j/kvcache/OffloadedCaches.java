@@ -141,6 +141,7 @@ final class OffloadedCaches implements KvCache.Factory {
             offload,
             layout,
             offload.frames(layout),
+            offload.passingFrames(layout),
             absent.computeIfAbsent(layout, OffloadedCaches::absentPage),
             shape));
   }

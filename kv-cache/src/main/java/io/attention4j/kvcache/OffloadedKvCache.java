@@ -28,7 +28,8 @@ final class OffloadedKvCache implements KvCache {
   /**
    * What the caches of one layer shape share.
    *
-   * @param frames memory of pages
+   * @param frames memory of pages that stay
+   * @param passing memory of pages of a prompt, or of a step that reads everything
    * @param absent stands in the table for pages that are not in memory
    */
   record Room(
@@ -37,6 +38,7 @@ final class OffloadedKvCache implements KvCache {
       Offload offload,
       PageLayout layout,
       PagePool frames,
+      PagePool passing,
       Tensor absent,
       LayerShape shape) {}
 
@@ -48,7 +50,6 @@ final class OffloadedKvCache implements KvCache {
   private final Room room;
   private final PageLayout layout;
   private final Offload offload;
-  private final PagePool pool;
   private final int kvHeads;
   private final KvPage[][] pages;
   private final PageBuffer[][] frames; // null where a page is not in memory
@@ -71,7 +72,6 @@ final class OffloadedKvCache implements KvCache {
     this.room = room;
     layout = room.layout();
     offload = room.offload();
-    pool = room.frames();
     kvHeads = room.shape().kvHeads();
     pages = new KvPage[kvHeads][4];
     frames = new PageBuffer[kvHeads][4];
@@ -96,11 +96,11 @@ final class OffloadedKvCache implements KvCache {
     KvRoom.require(length, count, room.shape().maxPositions());
     drain();
     offload.begin(this);
+    rows = count;
     boolean complete = false;
     try {
       write(k, v, row, count);
       length += count;
-      rows = count;
       complete = true;
     } finally {
       if (!complete) {
@@ -120,7 +120,7 @@ final class OffloadedKvCache implements KvCache {
       if (page == pageCount) {
         reserve(page + 1);
         for (int head = 0; head < kvHeads; head++) {
-          hold(head, page, pool.take(), 0);
+          hold(head, page, room(rows > 1).take(), 0);
         }
         pageCount++;
       }
@@ -147,6 +147,10 @@ final class OffloadedKvCache implements KvCache {
     }
   }
 
+  private PagePool room(boolean passing) {
+    return passing ? room.passing() : room.frames();
+  }
+
   private void hold(int head, int page, PageBuffer frame, int slots) {
     frames[head][page] = frame;
     pages[head][page] = view(page, frame.memory, slots);
@@ -161,20 +165,31 @@ final class OffloadedKvCache implements KvCache {
 
   /** Copies a page that a fork shares, or that is still being written to the file. */
   private void own(int head, int page) {
-    PageBuffer shared = frames[head][page];
-    if (pool.isShared(shared)) {
-      KvPage old = pages[head][page];
-      hold(head, page, pool.take(), old.length());
-      PageLayout.copySlots(room.device(), old, pages[head][page], old.length());
-      pool.release(shared);
+    if (frames[head][page].pool().isShared(frames[head][page])) {
+      move(head, page, room.frames());
+    }
+  }
+
+  private void move(int head, int page, PagePool to) {
+    PageBuffer from = frames[head][page];
+    KvPage old = pages[head][page];
+    hold(head, page, to.take(), old.length());
+    PageLayout.copySlots(room.device(), old, pages[head][page], old.length());
+    from.pool().release(from);
+  }
+
+  /** Moves a page that stays to where pages stay. */
+  private void stay(int head, int page) {
+    if (frames[head][page].pool() == room.passing()) {
+      move(head, page, room.frames());
     }
   }
 
   // What is in memory.
 
   /** Starts to read a page that is not in memory. */
-  private void load(int head, int page) {
-    PageBuffer frame = pool.take();
+  private void load(int head, int page, boolean passing) {
+    PageBuffer frame = room(passing).take();
     hold(head, page, frame, layout.capacity());
     underWay.add(new Fetch(head, page, offload.fetch(layout, blocks[head][page], frame)));
   }
@@ -221,7 +236,7 @@ final class OffloadedKvCache implements KvCache {
   }
 
   private void forget(int head, int page) {
-    pool.release(frames[head][page]);
+    frames[head][page].pool().release(frames[head][page]);
     frames[head][page] = null;
     pages[head][page] = view(page, room.absent(), layout.capacity());
   }
@@ -261,6 +276,8 @@ final class OffloadedKvCache implements KvCache {
       if (frames[head][page] != null && isFull(page) && ++kept > most) {
         evict(head, page);
         settled = false;
+      } else if (frames[head][page] != null) {
+        stay(head, page);
       }
     }
   }
@@ -277,17 +294,18 @@ final class OffloadedKvCache implements KvCache {
   public void fillFrom(PagedKv table, int sequence, long first) {
     requireOpen();
     int from = (int) (first / layout.capacity());
+    boolean passing = pageCount - from > offload.options().slots();
     for (int head = 0; head < kvHeads; head++) {
       for (int page = from; page < pageCount; page++) {
         if (frames[head][page] == null) {
-          load(head, page);
+          load(head, page, passing);
         }
       }
       chosen[head].clear();
     }
     Arrays.fill(loads, 0);
     await();
-    if (pageCount - from > offload.options().slots()) {
+    if (passing) {
       offload.exceeds(this);
     }
     enter(table, sequence);
@@ -320,7 +338,7 @@ final class OffloadedKvCache implements KvCache {
       evict(head, page);
     }
     if (frames[head][page] == null) {
-      load(head, page);
+      load(head, page, rows > 1);
       loads[head]++;
     }
   }
@@ -334,6 +352,8 @@ final class OffloadedKvCache implements KvCache {
       for (int page = 0; page < pageCount; page++) {
         if (frames[head][page] != null && isFull(page) && !chosen[head].get(page)) {
           evict(head, page);
+        } else if (frames[head][page] != null && rows == 1) {
+          stay(head, page);
         }
       }
       most = Math.max(most, loads[head]);
@@ -359,7 +379,7 @@ final class OffloadedKvCache implements KvCache {
   @Override
   public KvCache fork() {
     requireOpen();
-    drain();
+    trim();
     OffloadedKvCache copy = new OffloadedKvCache(room);
     copy.reserve(pageCount);
     for (int head = 0; head < kvHeads; head++) {
@@ -367,7 +387,7 @@ final class OffloadedKvCache implements KvCache {
         if (frames[head][page] == null) {
           copy.pages[head][page] = view(page, room.absent(), layout.capacity());
         } else {
-          pool.share(frames[head][page]);
+          frames[head][page].pool().share(frames[head][page]);
           copy.hold(head, page, frames[head][page], pages[head][page].length());
         }
         if (blocks[head][page] != null) {
@@ -378,7 +398,6 @@ final class OffloadedKvCache implements KvCache {
     }
     copy.pageCount = pageCount;
     copy.length = length;
-    offload.exceeds(copy);
     return copy;
   }
 
@@ -393,7 +412,7 @@ final class OffloadedKvCache implements KvCache {
     boolean partial = keep > 0 && newLength % capacity != 0;
     for (int head = 0; partial && head < kvHeads; head++) {
       if (frames[head][last] == null) {
-        load(head, last);
+        load(head, last, false);
       }
     }
     await();
@@ -414,8 +433,9 @@ final class OffloadedKvCache implements KvCache {
 
   private void drop(int head, int page) {
     dropBlock(head, page);
-    if (frames[head][page] != null) {
-      pool.release(frames[head][page]);
+    PageBuffer frame = frames[head][page];
+    if (frame != null) {
+      frame.pool().release(frame);
     }
     frames[head][page] = null;
     pages[head][page] = null;
@@ -444,7 +464,7 @@ final class OffloadedKvCache implements KvCache {
       BitSet fetched = new BitSet();
       for (int page = 0; page < pageCount; page++) {
         if (frames[head][page] == null) {
-          load(head, page);
+          load(head, page, true);
           fetched.set(page);
         }
       }
@@ -472,7 +492,7 @@ final class OffloadedKvCache implements KvCache {
       for (int head = 0; head < kvHeads; head++) {
         for (int page = 0; page < count; page++) {
           int slots = Math.min(layout.capacity(), tokens - page * layout.capacity());
-          hold(head, page, pool.take(), slots);
+          hold(head, page, room.passing().take(), slots);
         }
         KvSnapshot.readSlots(channel, room.device(), pages[head], count);
         for (int page = 0; page < count && isFull(page); page++) {

@@ -134,6 +134,24 @@ class OffloadTest {
     }
   }
 
+  /** After a prompt of any length a step leaves the slots in memory, and no more. */
+  @ParameterizedTest
+  @ValueSource(ints = {200, 2000})
+  void memoryDoesNotGrowWithTheLength(int tokens) {
+    Data data = Data.random(tokens + 3, 96);
+    try (OperatorRun run = run("cpu.simd", NOSA, NOSA + "+f32+offload:dir=DIR");
+        LayerState state = run.layer.newState()) {
+      run.step(state, data, 0, tokens);
+      run.step(state, data, tokens, 1);
+      run.step(state, data, tokens + 1, 1);
+      long frames = OperatorRun.KV_HEADS * (8 + 1 + 2); // slots, the page under way, old ones
+      long slab = 1 << 17;
+      long bytes = run.caches.usage().memoryBytes();
+      assertTrue(bytes <= (frames * 4096 / slab + 2) * slab, bytes + " bytes");
+      assertTrue(run.caches.usage().fileBytes() >= tokens / 8 * 2 * 512L);
+    }
+  }
+
   /** Fetching everything each step gives the same and reads several times as much. */
   @Test
   void theDifferenceIsAPartOfTheChoice() {
