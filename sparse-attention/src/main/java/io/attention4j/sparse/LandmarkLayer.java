@@ -19,6 +19,7 @@ import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 
 /** A layer of {@link LandmarkAttention}. */
@@ -29,6 +30,7 @@ final class LandmarkLayer implements AttentionLayer {
   private final RopeKernel rope;
   private final AttentionPlan plan;
   private final PagedKv pages;
+  private final BitSet readable = new BitSet(); // blocks that are asked for at once
   private final LandmarkChoice choice;
   private final KeyGroups own = new KeyGroups();
   private final List<Retrieved> retrieved = new ArrayList<>();
@@ -70,9 +72,11 @@ final class LandmarkLayer implements AttentionLayer {
     }
     pages.reset(batch.sequences());
     for (int s = 0; s < batch.sequences(); s++) {
-      KvCache cache = ((SparseState) states[s]).cache();
+      SparseState state = (SparseState) states[s];
+      KvCache cache = state.cache();
       cache.append(in.k(), in.v(), batch.firstRow(s), batch.rows(s));
-      cache.fill(pages, s);
+      long own = (long) ownBlock(batch, s) * options.block();
+      cache.fillFrom(pages, s, Math.min(own, state.memory().unread()));
       SparseState.requireWhole(cache, pages, s);
     }
   }
@@ -91,14 +95,20 @@ final class LandmarkLayer implements AttentionLayer {
       LandmarkKeys landmarks = (LandmarkKeys) state.memory();
       landmarks.rotation(rotation);
       landmarks.update(pages, s, state.length());
+      readable.clear();
+      readable.set(ownBlock(batch, s), Math.ceilDiv((int) state.length(), options.block()));
+      for (int kvHead = 0; kvHead < shape.kvHeads(); kvHead++) {
+        state.cache().prefetch(kvHead, readable, options.block());
+      }
       for (int row = 0; row < batch.rows(s); ) {
         long position = batch.firstPosition(s) + row;
         int left = (int) (options.block() - position % options.block());
         int rows = Math.min(left, batch.rows(s) - row);
         listOwn(batch, s, row, rows, state.length());
-        listRetrieved(batch, in.q(), s, row, rows, landmarks);
+        listRetrieved(batch, in.q(), s, row, rows, state);
         row += rows;
       }
+      state.cache().fillChosen(pages, s);
     }
     attendParts(batch, in.q(), out.slice(0, 0, batch.totalRows()));
   }
@@ -123,7 +133,8 @@ final class LandmarkLayer implements AttentionLayer {
       int sequence,
       int firstRow,
       int rows,
-      LandmarkKeys landmarks) {
+      SparseState state) {
+    LandmarkKeys landmarks = (LandmarkKeys) state.memory();
     long firstPosition = batch.firstPosition(sequence) + firstRow;
     int earlier = (int) (firstPosition / options.block());
     int outRow = batch.firstRow(sequence) + firstRow;
@@ -147,10 +158,12 @@ final class LandmarkLayer implements AttentionLayer {
         });
     for (int head = 0; head < shape.queryHeads(); head++) {
       int levels = Math.min(options.k(), earlier);
+      readable.clear();
       for (int r = 0; r < levels; r++) {
         Retrieved level = level(r, batch.totalRows());
         for (int row = 0; row < rows; row++) {
           int block = choice.of(row, head)[r];
+          readable.set(block);
           long position = firstPosition + row;
           long at = options.stingy() ? movedPosition(position, earlier, block, r) : position;
           int entry = (outRow + row) * shape.queryHeads() + head;
@@ -171,7 +184,13 @@ final class LandmarkLayer implements AttentionLayer {
           }
         }
       }
+      state.cache().prefetch(kvHead(head), readable, options.block());
     }
+  }
+
+  /** The block of a sequence's first row. */
+  private int ownBlock(AttentionBatch batch, int sequence) {
+    return (int) (batch.firstPosition(sequence) / options.block());
   }
 
   /** A row's position where only k + 1 blocks are before its own. */

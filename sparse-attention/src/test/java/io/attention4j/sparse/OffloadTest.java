@@ -51,6 +51,8 @@ class OffloadTest {
     "cpu.simd,block-topk:block=8;k=3,8,f16",
     "cpu.simd,window:tokens=20,8,q4",
     "cpu.simd,landmark:block=8;k=2,8,f32",
+    "cpu.simd,landmark:block=8;k=3;stingy=true,16,f32",
+    "cpu.simd,seer-decode:gate=gates;block=8;budget=16,8,f32",
     "cpu.simd,hyper,16,f32",
     "cpu.simd,softmax,16,f16",
   })
@@ -70,7 +72,8 @@ class OffloadTest {
 
   /** Sequences of a batch, forks, ways back and restored states. */
   @ParameterizedTest
-  @ValueSource(strings = {NOSA, "quest:page=8;tokens=32;dense=0", "softmax"})
+  @ValueSource(
+      strings = {NOSA, "quest:page=8;tokens=32;dense=0", "landmark:block=8;k=2", "softmax"})
   void statesLiveAsTheyDoInMemory(String attention) throws IOException {
     List<float[]> expected;
     try (OperatorRun memory = run("cpu.simd", attention, "f16+paged:page=8")) {
@@ -131,6 +134,19 @@ class OffloadTest {
       assertTrue(query == 1 || usage.mostFetched() > 0, "the choice never changed");
       assertTrue(usage.mostFetched() <= query + 2, usage.mostFetched() + " blocks");
       assertEquals(1 + TOKENS - 100, usage.steps());
+    }
+  }
+
+  /** Blocks that landmarks retrieve come through the tier: a step reads its k blocks per head. */
+  @Test
+  void landmarksFetchWhatTheyRetrieve() {
+    Data data = Data.random(TOKENS, 97);
+    try (OperatorRun run =
+        run("cpu.simd", "landmark:block=8;k=2", "f32+paged:page=8+offload:dir=DIR;slots=8")) {
+      run.outputs(data, 100, 1);
+      KvUsage usage = run.caches.usage();
+      // Two query heads per KV head choose two blocks each.
+      assertTrue(usage.mostFetched() > 0 && usage.mostFetched() <= 4, usage.mostFetched() + "");
     }
   }
 
