@@ -84,7 +84,9 @@ final class GenerateCommand implements Callable<Integer> {
       description = "Print one JSON object instead of the text: version 1 of its fields.")
   private boolean json;
 
-  @Option(names = "--timings", description = "Print prefill and decode speed and the KV cache's bytes to stderr.")
+  @Option(
+      names = "--timings",
+      description = "Print prefill and decode speed and the KV cache's bytes to stderr.")
   private boolean timings;
 
   @Override

@@ -65,11 +65,18 @@ final class ModelOptions {
       defaultValue = "paged+f16",
       description = {
         "KV cache: policy, codec, tier and layout joined by +, each optional and NAME or"
-            + " NAME:key=value;key=value, for example q8, sink-window:tokens=1024+f16, or for a cache"
-            + " larger than memory file:dir=DIR, offload:dir=DIR or nosa. Names: see doctor."
+            + " NAME:key=value;key=value, for example q8, sink-window:tokens=1024+f16, or for a"
+            + " cache larger than memory file:dir=DIR, offload:dir=DIR or nosa. Names: see doctor."
             + " Default: ${DEFAULT-VALUE}."
       })
   private String kvCache;
+
+  @Option(
+      names = "--draft-model",
+      paramLabel = "MODEL",
+      description =
+          "A small model with the same tokens, by which the KV caches speckv and specpc rank.")
+  private Path draft;
 
   @Option(
       names = "--batch",
@@ -127,6 +134,7 @@ final class ModelOptions {
         .attention(attention)
         .kvCache(kvCache)
         .maxBatchRows(maxBatchRows)
+        .draft(draft)
         .build();
   }
 }

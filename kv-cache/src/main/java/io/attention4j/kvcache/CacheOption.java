@@ -40,7 +40,7 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
     /** Which tokens each head keeps. */
     POLICY("two policies", policies()),
     /** How numbers are stored. */
-    CODEC("two codecs", CODECS.keySet()),
+    CODEC("two codecs", codecs()),
     /** Where they live. */
     TIER("two tiers", Set.of(MEMORY, FILE, OFFLOAD));
 
@@ -52,10 +52,17 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
       this.names = names;
     }
 
+    private static Set<String> codecs() {
+      Set<String> all = new TreeSet<>(CODECS.keySet());
+      all.addAll(BitSchedule.NAMES);
+      return all;
+    }
+
     private static Set<String> policies() {
       Set<String> all = new TreeSet<>(Policies.names());
       all.add(Policies.FULL);
       all.addAll(Policies.OPERATORS);
+      all.addAll(Policies.RANKERS);
       return all;
     }
   }

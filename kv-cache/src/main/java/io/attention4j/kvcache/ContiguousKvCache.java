@@ -113,7 +113,7 @@ final class ContiguousKvCache implements KvCache {
   @Override
   public KvCache fork() {
     requireOpen();
-    ContiguousKvCache copy = 
+    ContiguousKvCache copy =
         new ContiguousKvCache(device, writer, layout, kvHeads, maxTokens, live);
     copy.reserve(length);
     for (int head = 0; head < kvHeads && length > 0; head++) {

@@ -7,14 +7,13 @@ import io.attention4j.engine.operator.KvCacheProvider;
 import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.TokenRanker;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.kvcache.policy.KvPolicy;
 import io.attention4j.kvcache.policy.Policies;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -59,8 +58,11 @@ public final class KvCaches implements KvCacheProvider {
   }
 
   private static KvCache.Factory create(CacheOption option, KvPolicy own, KvCacheContext context) {
-    KvFormat format =
-        CacheOption.CODECS.get(option.part(CacheOption.Kind.CODEC, "f16").allow().name());
+    OptionSpec codec = option.part(CacheOption.Kind.CODEC, "f16");
+    if (BitSchedule.NAMES.contains(codec.name())) {
+      return staircase(option, codec, own, context);
+    }
+    KvFormat format = CacheOption.CODECS.get(codec.allow().name());
     OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
     boolean nosa = policy.name().equals(Policies.NOSA);
     OptionSpec tier =
@@ -101,10 +103,14 @@ public final class KvCaches implements KvCacheProvider {
     SlabMemory memory = memory(tier, context);
     if (full) {
       policy.allow();
-      return new Paged(context.kernels(), memory, format, page, null);
+      return new Paged(context.kernels(), memory, format, page, null, null);
     }
     if (operator) {
-      return new Paged(context.kernels(), memory, format, page, policy.toString());
+      return new Paged(context.kernels(), memory, format, page, policy.toString(), null);
+    }
+    if (own == null && Policies.RANKERS.contains(policy.name())) {
+      TokenRanker ranker = Policies.ranker(policy);
+      return new Paged(context.kernels(), memory, format, page, null, ranker);
     }
     return new Ragged(
         context.kernels(),
@@ -114,11 +120,40 @@ public final class KvCaches implements KvCacheProvider {
         own == null ? Policies.create(policy, context) : own);
   }
 
+  private static KvCache.Factory staircase(
+      CacheOption option, OptionSpec codec, KvPolicy own, KvCacheContext context) {
+    OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
+    OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
+    if (own != null || !policy.name().equals(Policies.FULL)) {
+      throw new IllegalArgumentException(
+          "KV codec '"
+              + codec.name()
+              + "' quantises whole pages of neighbouring tokens, but policy '"
+              + (own == null ? policy.name() : own.id())
+              + "' changes single entries or reads keys as they were written; use 'full', or codec"
+              + " q4 or q8");
+    }
+    policy.allow();
+    if (!layout.name().equals(PAGED)) {
+      throw new IllegalArgumentException(
+          "KV codec '" + codec.name() + "' quantises pages, which a contiguous cache has not");
+    }
+    int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
+    SlabMemory memory = memory(option.part(CacheOption.Kind.TIER, CacheOption.MEMORY), context);
+    return new StaircaseCaches(context.kernels(), memory, BitSchedule.parse(codec), page);
+  }
+
   private static SlabMemory memory(OptionSpec tier, KvCacheContext context) {
     if (tier.name().equals(CacheOption.FILE)) {
       tier.allow(TierFolder.SETTING);
       TierFolder.requireHost(context.kernels());
       return new MappedSlabs(TierFolder.of(tier));
+    }
+    if (tier.name().equals(CacheOption.OFFLOAD)) {
+      throw new IllegalArgumentException(
+          "KV tier 'offload' keeps pages as they were written, but codecs "
+              + BitSchedule.NAMES
+              + " quantise them anew; use the tier file with them");
     }
     tier.allow();
     return new SlabMemory.OnDevice(context.kernels().device());
@@ -161,14 +196,13 @@ public final class KvCaches implements KvCacheProvider {
   /** Pages of one layout, pooled by size over all layers and sessions. */
   private abstract static class Pages implements KvCache.Factory {
     final KernelSelector kernels;
-    final SlabMemory memory;
     final KvFormat format;
     final int pageTokens;
-    private final Map<Long, PagePool> pools = new ConcurrentHashMap<>();
+    private final PagePools pools;
 
     Pages(KernelSelector kernels, SlabMemory memory, KvFormat format, int pageTokens) {
       this.kernels = kernels;
-      this.memory = memory;
+      this.pools = new PagePools(memory);
       this.format = format;
       this.pageTokens = pageTokens;
     }
@@ -185,13 +219,12 @@ public final class KvCaches implements KvCacheProvider {
 
     @Override
     public KvUsage usage() {
-      long bytes = pools.values().stream().mapToLong(PagePool::bytes).sum();
-      return memory.inFile() ? new KvUsage(0, bytes, 0, 0, 0, 0) : KvUsage.inMemory(bytes);
+      return pools.usage();
     }
 
     @Override
     public long memoryBytes(LayerShape shape, long tokens) {
-      return memory.inFile() ? 0 : bytes(shape, tokens);
+      return pools.memoryBytes(bytes(shape, tokens));
     }
 
     PageLayout layout(LayerShape shape) {
@@ -199,7 +232,7 @@ public final class KvCaches implements KvCacheProvider {
     }
 
     PagePool pool(PageLayout layout) {
-      return pools.computeIfAbsent(layout.bytes(), bytes -> new PagePool(memory, bytes));
+      return pools.of(layout);
     }
 
     KvWriteKernel writer() {
@@ -209,16 +242,24 @@ public final class KvCaches implements KvCacheProvider {
 
   private static final class Paged extends Pages {
     private final String attention;
+    private final TokenRanker ranker;
 
-    /** With the operator that reads them, or null for any. */
+    /** With the operator that reads them, or null for any, and what shortens prompts, or null. */
     Paged(
         KernelSelector kernels,
         SlabMemory memory,
         KvFormat format,
         int pageTokens,
-        String attention) {
+        String attention,
+        TokenRanker ranker) {
       super(kernels, memory, format, pageTokens);
       this.attention = attention;
+      this.ranker = ranker;
+    }
+
+    @Override
+    public Optional<TokenRanker> ranker() {
+      return Optional.ofNullable(ranker);
     }
 
     @Override
@@ -256,6 +297,16 @@ public final class KvCaches implements KvCacheProvider {
     @Override
     public KvCache.Observes observes() {
       return policy.observes();
+    }
+
+    @Override
+    public int lookahead(int promptTokens) {
+      return policy.lookahead(promptTokens);
+    }
+
+    @Override
+    public Optional<TokenRanker> ranker() {
+      return policy.ranker();
     }
 
     @Override

@@ -179,6 +179,9 @@ final class KvSnapshot {
       case KvFormat.Plain plain -> plain.dtype().ggmlId();
       case KvFormat.Q8 q8 -> 100;
       case KvFormat.Q4 q4 -> 101;
+      case KvFormat.Grouped grouped ->
+          1000 + 512 * grouped.axis().ordinal() + grouped.group() + grouped.bits();
+      case KvFormat.Staircase staircase -> code(staircase.newest());
     };
   }
 
@@ -204,13 +207,13 @@ final class KvSnapshot {
     return ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  private static void writeFully(WritableByteChannel channel, ByteBuffer bytes) throws IOException {
+  static void writeFully(WritableByteChannel channel, ByteBuffer bytes) throws IOException {
     while (bytes.hasRemaining()) {
       channel.write(bytes);
     }
   }
 
-  private static void readFully(ReadableByteChannel channel, ByteBuffer bytes) throws IOException {
+  static void readFully(ReadableByteChannel channel, ByteBuffer bytes) throws IOException {
     while (bytes.hasRemaining()) {
       if (channel.read(bytes) < 0) {
         throw new EOFException("the snapshot ends " + bytes.remaining() + " bytes early");

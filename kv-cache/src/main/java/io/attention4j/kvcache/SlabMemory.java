@@ -84,9 +84,7 @@ interface SlabMemory {
       try {
         Tensor memory =
             Tensor.of(
-                arena.allocate(pages * pageBytes, alignment),
-                DType.I8,
-                Shape.of(pages, pageBytes));
+                arena.allocate(pages * pageBytes, alignment), DType.I8, Shape.of(pages, pageBytes));
         complete = true;
         return new Slab(memory, arena::close);
       } finally {

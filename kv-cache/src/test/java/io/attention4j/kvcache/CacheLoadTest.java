@@ -41,17 +41,7 @@ class CacheLoadTest {
   private static final long DEFAULT_NANOS = 500_000_000;
   private static final LayerShape SHAPE =
       new LayerShape(
-          0,
-          4,
-          KV_HEADS,
-          DIM,
-          DIM,
-          1,
-          new Mask.Causal(),
-          List.of(),
-          List.of(),
-          null,
-          4096);
+          0, 4, KV_HEADS, DIM, DIM, 1, new Mask.Causal(), List.of(), List.of(), null, 4096);
 
   @TempDir Path folder;
   private KernelSelector kernels;

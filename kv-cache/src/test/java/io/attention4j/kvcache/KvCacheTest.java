@@ -141,7 +141,16 @@ class KvCacheTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=1+q8", "bf16", "q8", "q4", "file", "offload:slots=2"})
+      strings = {
+        "paged:page=16+f32",
+        "contiguous+f16",
+        "paged:page=1+q8",
+        "bf16",
+        "q8",
+        "q4",
+        "file",
+        "offload:slots=2"
+      })
   void contentsDoNotDependOnHowTokensArrive(String option) {
     try (KvCache whole = create(option);
         KvCache pieces = create(option)) {
@@ -243,7 +252,15 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=32+q8", "q4", "file+q8", "paged:page=16+offload:slots=2"})
+  @ValueSource(
+      strings = {
+        "paged:page=16+f32",
+        "contiguous+f16",
+        "paged:page=32+q8",
+        "q4",
+        "file+q8",
+        "paged:page=16+offload:slots=2"
+      })
   void restoresWhatItSavedBitForBit(String option) throws IOException {
     ByteArrayOutputStream file = new ByteArrayOutputStream();
     try (KvCache saved = create(option);

@@ -59,17 +59,7 @@ class OffloadedKvCacheTest {
 
   private static LayerShape shape(int layer) {
     return new LayerShape(
-        layer,
-        4,
-        KV_HEADS,
-        DIM,
-        DIM,
-        1,
-        new Mask.Causal(),
-        List.of(),
-        List.of(),
-        null,
-        4096);
+        layer, 4, KV_HEADS, DIM, DIM, 1, new Mask.Causal(), List.of(), List.of(), null, 4096);
   }
 
   private KvCache.Factory factory(String option) {
@@ -162,11 +152,7 @@ class OffloadedKvCacheTest {
 
   private static PageLayout cacheLayout() {
     return new PageLayout(
-        PAGE,
-        CacheOption.CODECS.get("f32"),
-        DIM,
-        CacheOption.CODECS.get("f32"),
-        DIM);
+        PAGE, CacheOption.CODECS.get("f32"), DIM, CacheOption.CODECS.get("f32"), DIM);
   }
 
   /** A layer's excess goes when another layer steps; memory stays bounded whatever the length. */
@@ -239,8 +225,7 @@ class OffloadedKvCacheTest {
       }
       long before = cache.length();
       Files.delete(removed);
-      IllegalStateException e =
-          assertThrows(IllegalStateException.class, () -> append(cache, 12));
+      IllegalStateException e = assertThrows(IllegalStateException.class, () -> append(cache, 12));
       assertTrue(e.getMessage().contains(removed.toString()), e.getMessage());
       assertTrue(e.getMessage().contains("--kv-cache"), e.getMessage());
       assertEquals(before, cache.length());
@@ -304,8 +289,8 @@ class OffloadedKvCacheTest {
       source.set(java.lang.foreign.ValueLayout.JAVA_BYTE, i, (byte) (i * 3));
     }
     Path file = folder.resolve("pieces");
-    try (WritableByteChannel out = Files.newByteChannel(Files.createFile(file),
-        java.nio.file.StandardOpenOption.WRITE)) {
+    try (WritableByteChannel out =
+        Files.newByteChannel(Files.createFile(file), java.nio.file.StandardOpenOption.WRITE)) {
       KvSnapshot.write(out, source, 7);
     }
     assertEquals(100, Files.size(file));

@@ -3,8 +3,8 @@ package io.attention4j.llm;
 import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.KvUsage;
-import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerOptions;
+import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.operator.RecurrentState;
@@ -46,6 +46,10 @@ public final class LanguageModel implements AutoCloseable {
   private final StepScheduler scheduler;
   private final Tokenizer tokenizer;
   private final List<AutoCloseable> owned;
+
+  /** Reads prompts before, or null. */
+  private final Draft draft;
+
   private final Set<Session> sessions = new LinkedHashSet<>();
   private byte[] fingerprint;
   private boolean closed;
@@ -56,6 +60,7 @@ public final class LanguageModel implements AutoCloseable {
       Decoder decoder,
       KvCache.Factory caches,
       Tokenizer tokenizer,
+      Draft draft,
       List<AutoCloseable> owned) {
     this.info = info;
     this.files = files;
@@ -63,6 +68,7 @@ public final class LanguageModel implements AutoCloseable {
     this.caches = caches;
     this.scheduler = new StepScheduler(decoder);
     this.tokenizer = tokenizer;
+    this.draft = draft;
     this.owned = owned;
   }
 
@@ -152,6 +158,10 @@ public final class LanguageModel implements AutoCloseable {
       MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
+      Draft draft = Draft.load(path, options, plan.caches(), tokenizer);
+      if (draft != null) {
+        owned.add(draft);
+      }
       List<OptionSpec> attention =
           LayerOptions.parse(attention(options, plan.caches()))
               .forLayers(plan.config().sizes().layers());
@@ -170,6 +180,7 @@ public final class LanguageModel implements AutoCloseable {
               decoder,
               plan.caches(),
               tokenizer,
+              draft,
               owned);
       complete = true;
       return model;
@@ -408,8 +419,17 @@ public final class LanguageModel implements AutoCloseable {
     }
   }
 
+  /** Reads prompts before, or null. */
+  Draft draft() {
+    return draft;
+  }
+
   StepScheduler scheduler() {
     return scheduler;
+  }
+
+  boolean picks(int candidates) {
+    return decoder.picks(candidates);
   }
 
   int maxBatchRows() {

@@ -284,7 +284,8 @@ class SessionFaultTest {
       long counted = sessions.stream().mapToLong(Session::bytes).sum();
       System.out.printf(
           Locale.ROOT,
-          "1000 sessions of a prompt of %d tokens: %.1f KiB live, %.1f KiB if nothing were shared%n",
+          "1000 sessions of a prompt of %d tokens: %.1f KiB live, %.1f KiB if nothing were"
+              + " shared%n",
           prompt.position(),
           alone / 1024.0,
           counted / 1024.0);

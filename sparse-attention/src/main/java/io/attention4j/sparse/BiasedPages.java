@@ -65,7 +65,10 @@ final class BiasedPages {
             page.valueOffset(),
             page.valueFormat(),
             page.valueDim());
-    view.bias(before == null ? new float[page.capacity()] : before.bias());
+    view.bias(
+        before == null
+            ? new float[page.capacity()]
+            : Arrays.copyOf(before.bias(), page.capacity()));
     return view;
   }
 

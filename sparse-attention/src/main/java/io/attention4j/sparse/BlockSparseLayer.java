@@ -4,6 +4,7 @@ import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionOutputs;
 import io.attention4j.engine.attention.AttentionSpec;
+import io.attention4j.engine.attention.BlockMask;
 import io.attention4j.engine.attention.PagedKv;
 import io.attention4j.engine.attention.Selection;
 import io.attention4j.engine.operator.AttentionLayer;
@@ -30,8 +31,8 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
   private final ChosenBlocks blocks;
   private final QueryBlock query;
   private final BitSet chosen = new BitSet();
-  private final BitSet read = new BitSet(); // chosen by any row of the step
   private final ChosenBlocksLog log = new ChosenBlocksLog();
+  private final BitSet read = new BitSet(); // blocks that a head's rows read
   private int[] firstPart = new int[1]; // of each sequence of the step
   private AttentionInputs inputs;
   private AttentionOutputs outputs;
@@ -131,13 +132,21 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
     int part = 0;
     for (int s = 0; s < batch.sequences(); s++) {
       SparseState state = (SparseState) states[s];
-      long own = batch.firstPosition(s) - batch.firstPosition(s) % selector.keyBlock();
-      long first = state.memory() == null ? own : Math.min(own, state.memory().unread());
+      long first = firstRead(state, batch.firstPosition(s));
       for (int count = partsOf(batch, s); count > 0; count--, part++) {
-        state.cache().fillFrom(pages, part, Math.max(0, first));
+        state.cache().fillFrom(pages, part, first);
         SparseState.requireWhole(state.cache(), pages, part);
       }
     }
+  }
+
+  /** The first token that choosing reads, and remembering for choices to come. */
+  private long firstRead(SparseState state, long position) {
+    if (selector instanceof GatedSelector gated && gated.readsKeys()) {
+      return 0;
+    }
+    long own = position - position % selector.keyBlock();
+    return state.memory() == null ? own : Math.min(own, state.memory().unread());
   }
 
   private int rowsBeforeCut(AttentionBatch batch, int sequence) {
@@ -183,26 +192,21 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
           memory.update(pages, part, state.length());
         }
         query.sequence(in.q(), memory instanceof BlockMeans means ? means : null, state.length());
-        query.step(memory, rotation, pages, part, in.batch().rows(s));
+        query.step(memory, rotation, pages, part, in.batch().rows(s), parts.rows(part));
         blocks.sequence(part);
         log.part(part);
         for (int h = 0; h < heads; h++) {
           read.clear();
           selectHead(part, h);
-          prefetch(state.cache(), h, heads);
+          for (int kvHead = firstKvHead(h); kvHead < endKvHead(h); kvHead++) {
+            // What a head chose is fetched while the next one chooses.
+            state.cache().prefetch(kvHead, read, selector.keyBlock());
+          }
         }
       }
     }
     fillChosen(states, in.batch());
     return blocks.selection();
-  }
-
-  /** What a head chose is fetched while the next one chooses. */
-  private void prefetch(KvCache cache, int head, int heads) {
-    int last = heads == 1 ? shape.kvHeads() - 1 : head * shape.kvHeads() / heads;
-    for (int kvHead = heads == 1 ? 0 : last; kvHead <= last; kvHead++) {
-      cache.prefetch(kvHead, read, selector.keyBlock());
-    }
   }
 
   private void fillChosen(LayerState[] states, AttentionBatch batch) {
@@ -216,6 +220,19 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
         }
       }
     }
+  }
+
+  /** The KV heads that an index on the selector's head axis reads: first and one past the last. */
+  private int firstKvHead(int head) {
+    return switch (selector.headAxis()) {
+      case QUERY_HEAD -> head / (shape.queryHeads() / shape.kvHeads());
+      case KV_HEAD -> head;
+      case ONE -> 0;
+    };
+  }
+
+  private int endKvHead(int head) {
+    return selector.headAxis() == BlockMask.HeadAxis.ONE ? shape.kvHeads() : firstKvHead(head) + 1;
   }
 
   private void selectHead(int part, int head) {
@@ -270,5 +287,8 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
   @Override
   public void close() {
     plan.close();
+    if (selector instanceof GatedSelector gated) {
+      gated.close();
+    }
   }
 }

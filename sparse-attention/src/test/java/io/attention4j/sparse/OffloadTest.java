@@ -53,6 +53,7 @@ class OffloadTest {
     "cpu.simd,landmark:block=8;k=2,8,f32",
     "cpu.simd,landmark:block=8;k=3;stingy=true,16,f32",
     "cpu.simd,seer-decode:gate=gates;block=8;budget=16,8,f32",
+    "cpu.simd,seer:gate=oracle;block=8;k=3,8,f32",
     "cpu.simd,hyper,16,f32",
     "cpu.simd,softmax,16,f16",
   })

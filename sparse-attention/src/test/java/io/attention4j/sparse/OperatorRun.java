@@ -59,12 +59,7 @@ final class OperatorRun implements AutoCloseable {
     layer =
         operator.open(
             shape(mask, rope),
-            new OperatorContext(
-                kernels,
-                caches,
-                name -> Optional.empty(),
-                files,
-                operators));
+            new OperatorContext(kernels, caches, name -> Optional.empty(), files, operators));
   }
 
   OperatorRun(String kernelId, String attention) {

@@ -136,7 +136,6 @@ public final class OffloadSuite {
         seconds[side][round] = runs.get(side).stepSeconds();
       }
     }
-    return new Measured(
-        runs.stream().map(OffloadRun::cache).toList(), seconds, new double[0][]);
+    return new Measured(runs.stream().map(OffloadRun::cache).toList(), seconds, new double[0][]);
   }
 }

@@ -110,6 +110,20 @@ public interface KvCache extends AutoCloseable {
       return Optional.empty();
     }
 
+    /**
+     * Tokens that a draft model should write behind a prompt of so many tokens, for these caches to
+     * look ahead with ({@link io.attention4j.engine.attention.AttentionBatch#lookahead}); 0 for
+     * none.
+     */
+    default int lookahead(int promptTokens) {
+      return 0;
+    }
+
+    /** What shortens prompts by a draft model's attention; empty where nothing does. */
+    default Optional<TokenRanker> ranker() {
+      return Optional.empty();
+    }
+
     /** An empty cache. */
     KvCache create(LayerShape shape);
 

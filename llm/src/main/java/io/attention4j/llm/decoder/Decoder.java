@@ -200,6 +200,14 @@ public final class Decoder implements AutoCloseable {
     return activations.maxRows();
   }
 
+  /**
+   * Whether a step can give this many candidates, at least 1, instead of logits: where logits do
+   * not lie in host memory and the device can find the highest.
+   */
+  public boolean picks(int candidates) {
+    return head.picks(candidates);
+  }
+
   /** Bytes of weights that one token reads: what bounds decoding. */
   public long weightBytesPerToken() {
     long bytes = head.weightBytes();
@@ -256,7 +264,9 @@ public final class Decoder implements AutoCloseable {
     int row = 0;
     for (int s = 0; s < count; s++) {
       Step step = steps[s];
-      batch.continued(batch.add(step.rows, step.position), step.continued);
+      int sequence = batch.add(step.rows, step.position);
+      batch.continued(sequence, step.continued);
+      batch.lookahead(sequence, step.lookahead);
       for (int i = 0; i < step.rows; i++) {
         tokens[row] = step.tokens[step.from + i];
         positions[row++] = step.position + i;
