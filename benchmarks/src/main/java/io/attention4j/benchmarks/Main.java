@@ -9,9 +9,9 @@ import java.util.Arrays;
 import picocli.CommandLine;
 
 /**
- * {@code attention}, {@code decode}, {@code linear}, {@code sparse}, {@code quality} and {@code
- * mqar} print tables, {@code patterns} draws; every other first argument goes to JMH, which runs
- * the benchmarks of this module.
+ * {@code attention}, {@code decode}, {@code linear}, {@code sparse}, {@code offload}, {@code
+ * quality}, {@code kv-quality} and {@code mqar} print tables, {@code patterns} draws; every other
+ * first argument goes to JMH, which runs the benchmarks of this module.
  */
 public final class Main {
   private Main() {}
@@ -29,6 +29,7 @@ public final class Main {
           case "kv-quality" -> new KvQualityCommand();
           case "linear" -> new LinearCommand();
           case "mqar" -> new MqarCommand();
+          case "offload" -> new OffloadCommand();
           case "sparse" -> new SparseCommand();
           case "quality" -> new QualityCommand();
           case "patterns" -> new PatternsCommand();

@@ -3,6 +3,7 @@ package io.attention4j.cli;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.attention4j.demo.DemoModel;
+import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.llm.Generation;
 import io.attention4j.llm.GenerationRequest;
 import io.attention4j.llm.GenerationResult;
@@ -37,6 +38,8 @@ import picocli.CommandLine.Spec;
 final class GenerateCommand implements Callable<Integer> {
   /** Version of the fields of {@code --json}; grows when one changes its meaning or goes. */
   private static final int JSON_VERSION = 1;
+
+  private static final double MIB = 1 << 20;
 
   /** Shown with the default prompt, so that a first run is the same everywhere. */
   private static final long DEMO_SEED = 1;
@@ -81,7 +84,9 @@ final class GenerateCommand implements Callable<Integer> {
       description = "Print one JSON object instead of the text: version 1 of its fields.")
   private boolean json;
 
-  @Option(names = "--timings", description = "Print prefill and decode speed to stderr.")
+  @Option(
+      names = "--timings",
+      description = "Print prefill and decode speed and the KV cache's bytes to stderr.")
   private boolean timings;
 
   @Override
@@ -110,6 +115,7 @@ final class GenerateCommand implements Callable<Integer> {
       out.flush();
       if (timings) {
         printTimings(result.timings());
+        printCache(loaded.kvUsage(), loaded.info().config().sizes().layers());
       }
     }
     return 0;
@@ -152,6 +158,24 @@ final class GenerateCommand implements Callable<Integer> {
     err.flush();
   }
 
+  private void printCache(KvUsage usage, int layers) {
+    PrintWriter err = spec.commandLine().getErr();
+    err.printf(
+        Locale.ROOT,
+        "attention4j: KV cache holds %.1f MiB in memory, %.1f MiB in files",
+        usage.memoryBytes() / MIB,
+        usage.fileBytes() / MIB);
+    if (usage.steps() > 0) {
+      err.printf(
+          Locale.ROOT,
+          "; fetched %.1f MiB per step of all layers, at most %d pages per KV head and token",
+          usage.fetchedBytes() * layers / MIB / usage.steps(),
+          usage.mostFetched());
+    }
+    err.println();
+    err.flush();
+  }
+
   private static String toJson(
       LanguageModel model, String prompt, SamplingOptions sampling, GenerationResult result)
       throws IOException {
@@ -171,6 +195,10 @@ final class GenerateCommand implements Callable<Integer> {
     root.put("prefill_tokens_per_second", timings.prefillTokensPerSecond());
     root.put("first_token_seconds", timings.firstTokenNanos() / 1e9);
     root.put("decode_tokens_per_second", timings.decodeTokensPerSecond());
+    KvUsage usage = model.kvUsage();
+    root.put("kv_memory_bytes", usage.memoryBytes());
+    root.put("kv_file_bytes", usage.fileBytes());
+    root.put("kv_fetched_bytes", usage.fetchedBytes());
     return mapper.writeValueAsString(root);
   }
 }

@@ -25,10 +25,9 @@ public final class KvCaches implements KvCacheProvider {
   /** Tokens of a page where the option does not say. */
   public static final int DEFAULT_PAGE_TOKENS = 64;
 
+  private static final int MAX_PAGE_TOKENS = 1 << 20;
   private static final String CONTIGUOUS = "contiguous";
   private static final String PAGED = "paged";
-  private static final String DIR = "dir";
-  private static final String TEMPORARY = "java.io.tmpdir";
 
   /** For ServiceLoader. */
   public KvCaches() {}
@@ -64,8 +63,10 @@ public final class KvCaches implements KvCacheProvider {
       return staircase(option, codec, own, context);
     }
     KvFormat format = CacheOption.CODECS.get(codec.allow().name());
-    OptionSpec tier = option.part(CacheOption.Kind.TIER, CacheOption.MEMORY);
     OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
+    boolean nosa = policy.name().equals(Policies.NOSA);
+    OptionSpec tier =
+        option.part(CacheOption.Kind.TIER, nosa ? CacheOption.OFFLOAD : CacheOption.MEMORY);
     OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
     boolean full = own == null && policy.name().equals(Policies.FULL);
     boolean operator = own == null && Policies.OPERATORS.contains(policy.name());
@@ -84,7 +85,21 @@ public final class KvCaches implements KvCacheProvider {
       tier.allow();
       return new Contiguous(context.kernels(), format, new AtomicLong());
     }
-    int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
+    int page =
+        layout
+            .allow("page")
+            .integer("page", nosa ? policy.integer("block", DEFAULT_PAGE_TOKENS, 1, MAX_PAGE_TOKENS)
+                : DEFAULT_PAGE_TOKENS, 1, MAX_PAGE_TOKENS);
+    if (tier.name().equals(CacheOption.OFFLOAD)) {
+      if (!full && !operator) {
+        throw new IllegalArgumentException(
+            "KV tier 'offload' keeps whole caches, but policy '"
+                + (own == null ? policy.name() : own.id())
+                + "' drops tokens; use the tier file with it");
+      }
+      return OffloadedCaches.of(
+          context.kernels(), format, page, tier, operator ? policy : null);
+    }
     SlabMemory memory = memory(tier, context);
     if (full) {
       policy.allow();
@@ -130,8 +145,15 @@ public final class KvCaches implements KvCacheProvider {
 
   private static SlabMemory memory(OptionSpec tier, KvCacheContext context) {
     if (tier.name().equals(CacheOption.FILE)) {
-      tier.allow(DIR);
-      return new MappedSlabs(TierFolder.open(tier.text(DIR, System.getProperty(TEMPORARY))));
+      tier.allow(TierFolder.SETTING);
+      TierFolder.requireHost(context.kernels());
+      return new MappedSlabs(TierFolder.of(tier));
+    }
+    if (tier.name().equals(CacheOption.OFFLOAD)) {
+      throw new IllegalArgumentException(
+          "KV tier 'offload' keeps pages as they were written, but codecs "
+              + BitSchedule.NAMES
+              + " quantise them anew; use the tier file with them");
     }
     tier.allow();
     return new SlabMemory.OnDevice(context.kernels().device());

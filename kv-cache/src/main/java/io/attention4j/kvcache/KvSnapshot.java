@@ -37,14 +37,20 @@ final class KvSnapshot {
       int pageCount,
       int length)
       throws IOException {
-    ByteBuffer header = header();
-    header.putInt(MAGIC).putInt(VERSION).putInt(pages.length).putInt(length);
-    header.putInt(layout.keyDim()).putInt(layout.valueDim());
-    header.putInt(code(layout.keyFormat())).putInt(code(layout.valueFormat()));
-    writeFully(channel, header.flip());
+    writeHeader(channel, layout, pages.length, length);
     for (KvPage[] head : pages) {
       writeSlots(channel, device, head, pageCount);
     }
+  }
+
+  /** Writes what stands before the slots of the first head. */
+  static void writeHeader(WritableByteChannel channel, PageLayout layout, int kvHeads, int length)
+      throws IOException {
+    ByteBuffer header = header();
+    header.putInt(MAGIC).putInt(VERSION).putInt(kvHeads).putInt(length);
+    header.putInt(layout.keyDim()).putInt(layout.valueDim());
+    header.putInt(code(layout.keyFormat())).putInt(code(layout.valueFormat()));
+    writeFully(channel, header.flip());
   }
 
   /** Writes the filled slots of the pages of one head. */

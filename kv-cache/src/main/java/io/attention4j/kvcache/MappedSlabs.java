@@ -34,7 +34,7 @@ record MappedSlabs(TierFolder folder) implements SlabMemory {
     try {
       TierFolder.Opened file = folder.create();
       try (FileChannel channel = file.channel()) {
-        TierFolder.reserve(channel, 0, bytes, TierFolder.zeros());
+        TierFolder.reserve(channel, 0, bytes, TierFolder.zeros(1));
         MemorySegment mapped = channel.map(FileChannel.MapMode.READ_WRITE, 0, bytes, arena);
         Tensor memory = Tensor.of(mapped, DType.I8, Shape.of(pages, pageBytes));
         complete = true;

@@ -18,4 +18,9 @@ final class PageBuffer {
     this.memory = memory;
     this.slab = slab;
   }
+
+  /** Where it comes from. */
+  PagePool pool() {
+    return slab.pool();
+  }
 }

@@ -11,11 +11,18 @@ import java.util.ArrayDeque;
 final class PagePool {
   /** Memory that is allocated and freed at once. */
   static final class Slab {
+    private final PagePool pool;
     private final Runnable owner;
     private final ArrayDeque<PageBuffer> free = new ArrayDeque<>();
 
-    Slab(Runnable owner) {
+    Slab(PagePool pool, Runnable owner) {
+      this.pool = pool;
       this.owner = owner;
+    }
+
+    /** Where the pages come from. */
+    PagePool pool() {
+      return pool;
     }
   }
 
@@ -56,7 +63,7 @@ final class PagePool {
 
   private Slab newSlab() {
     SlabMemory.Slab taken = memory.allocate(pagesPerSlab, pageBytes);
-    Slab slab = new Slab(taken.owner());
+    Slab slab = new Slab(this, taken.owner());
     for (int i = 0; i < pagesPerSlab; i++) {
       slab.free.addLast(new PageBuffer(taken.pages().select(i), slab));
     }

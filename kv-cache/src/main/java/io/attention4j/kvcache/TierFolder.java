@@ -1,5 +1,10 @@
 package io.attention4j.kvcache;
 
+import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.Device;
+import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.tensor.Storage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -19,10 +24,34 @@ import java.util.concurrent.atomic.AtomicLong;
  * @param path an existing folder
  */
 record TierFolder(Path path) {
+  /** Setting of a tier that names its folder. */
+  static final String SETTING = "dir";
+
   private static final String PREFIX = "attention4j-kv-";
   private static final String SUFFIX = ".tmp";
   private static final int PIECE_BYTES = 1 << 20;
   private static final AtomicLong FILES = new AtomicLong();
+
+  /** The folder that a tier names, or that of the system for temporary files. */
+  static TierFolder of(OptionSpec tier) {
+    return open(tier.text(SETTING, System.getProperty("java.io.tmpdir")));
+  }
+
+  /**
+   * Refuses kernels that do not read memory of the host.
+   *
+   * @throws IllegalArgumentException naming the kernels
+   */
+  static void requireHost(KernelSelector kernels) {
+    try (Device.TensorArena arena = kernels.device().newArena()) {
+      if (!(arena.allocate(DType.I8, 1).storage() instanceof Storage.Host)) {
+        throw new IllegalArgumentException(
+            "KV caches in files need kernels that read memory of the host, and '"
+                + kernels.device().providerId()
+                + "' does not; use kernels of the CPU or the tier memory");
+      }
+    }
+  }
 
   /**
    * Checks the folder and clears what dead processes left.
@@ -96,8 +125,9 @@ record TierFolder(Path path) {
     }
   }
 
-  static ByteBuffer zeros() {
-    return ByteBuffer.allocateDirect(PIECE_BYTES);
+  /** Zeros at an address that is a multiple of a power of two. */
+  static ByteBuffer zeros(int alignment) {
+    return ByteBuffer.allocateDirect(PIECE_BYTES + alignment).alignedSlice(alignment);
   }
 
   /** One sentence about a file that cannot be made, grown or read. */

@@ -148,7 +148,8 @@ class KvCacheTest {
         "bf16",
         "q8",
         "q4",
-        "file"
+        "file",
+        "offload:slots=2"
       })
   void contentsDoNotDependOnHowTokensArrive(String option) {
     try (KvCache whole = create(option);
@@ -174,7 +175,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "q8", "q4", "file"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "q8", "q4", "file", "offload:slots=2"})
   void forksGoTheirOwnWay(String option) {
     try (KvCache original = create(option);
         KvCache alone = create(option);
@@ -252,7 +253,14 @@ class KvCacheTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=32+q8", "q4", "file+q8"})
+      strings = {
+        "paged:page=16+f32",
+        "contiguous+f16",
+        "paged:page=32+q8",
+        "q4",
+        "file+q8",
+        "paged:page=16+offload:slots=2"
+      })
   void restoresWhatItSavedBitForBit(String option) throws IOException {
     ByteArrayOutputStream file = new ByteArrayOutputStream();
     try (KvCache saved = create(option);
@@ -269,7 +277,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=4+offload:slots=1"})
   void aTornOrForeignSnapshotLeavesTheCacheEmpty(String option) throws IOException {
     ByteArrayOutputStream file = new ByteArrayOutputStream();
     try (KvCache saved = create(option);
@@ -292,7 +300,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "offload:slots=1"})
   void refusesMoreTokensThanItsContextAndStoresNothing(String option) {
     try (KvCache cache = create(option)) {
       append(cache, 0, MAX_TOKENS, 1);

@@ -8,7 +8,7 @@ import java.util.concurrent.CountDownLatch;
 final class SaveUntilKilled {
   private SaveUntilKilled() {}
 
-  /** Arguments: model, file to save to, bytes of the layers after which to stop, tokens. */
+  /** Arguments: model, file to save to, bytes of the layers after which to stop, cache, tokens. */
   public static void main(String[] arguments) throws Exception {
     long stopAfter = Long.parseLong(arguments[2]);
     SavingCaches.Hook hook =
@@ -21,9 +21,9 @@ final class SaveUntilKilled {
             LanguageModel.load(
                 Path.of(arguments[0]),
                 SessionFaultTest.OPTIONS,
-                context -> new SavingCaches(SessionFaultTest.CACHE, context, hook));
+                context -> new SavingCaches(arguments[3], context, hook));
         Session session = model.newSession()) {
-      session.append(Arrays.stream(arguments).skip(3).mapToInt(Integer::parseInt).toArray());
+      session.append(Arrays.stream(arguments).skip(4).mapToInt(Integer::parseInt).toArray());
       session.save(Path.of(arguments[1]));
       stop(); // whole, with the process still there
     }

@@ -96,7 +96,7 @@ class SessionFaultTest {
       before.append(PROMPT);
       before.save(target);
       final byte[] old = Files.readAllBytes(target);
-      killDuringSave(target, stopAfter, 270, 20, 21, 22, 23, 24, 25, 26);
+      killDuringSave(target, stopAfter, CACHE, 270, 20, 21, 22, 23, 24, 25, 26);
       try (Stream<Path> files = Files.list(where)) {
         // What was killed leaves its unfinished file, under a name that no save uses again.
         assertEquals(stopAfter == NEVER ? 1 : 2, files.count());
@@ -115,7 +115,8 @@ class SessionFaultTest {
     }
   }
 
-  private static void killDuringSave(Path target, long stopAfter, int... tokens) throws Exception {
+  private static void killDuringSave(Path target, long stopAfter, String cache, int... tokens)
+      throws Exception {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -128,7 +129,8 @@ class SessionFaultTest {
                 SaveUntilKilled.class.getName(),
                 file.toString(),
                 target.toString(),
-                Long.toString(stopAfter)));
+                Long.toString(stopAfter),
+                cache));
     for (int token : tokens) {
       command.add(Integer.toString(token));
     }
@@ -147,6 +149,51 @@ class SessionFaultTest {
       assertTrue(process.waitFor(30, TimeUnit.SECONDS));
     } finally {
       process.destroyForcibly();
+    }
+  }
+
+  /** The files of a cache have no names, so that the system frees them with the process. */
+  @ParameterizedTest
+  @ValueSource(strings = {"file:dir=DIR", "offload:slots=1;dir=DIR"})
+  void aKilledProcessLeavesNoCacheBehind(String tier) throws Exception {
+    Path where = Files.createDirectory(folder.resolve("left-" + tier.substring(0, 4)));
+    String cache = CACHE + "+" + tier.replace("DIR", where.toString());
+    killDuringSave(folder.resolve("unfinished"), 0, cache, PROMPT);
+    try (Stream<Path> files = Files.list(where)) {
+      assertEquals(List.of(), files.toList());
+    }
+  }
+
+  /** Caches in files decode as in memory; a folder that goes is one error, and so is its end. */
+  @ParameterizedTest
+  @ValueSource(strings = {"file:dir=DIR", "offload:slots=1;dir=DIR"})
+  void cachesInFilesOutliveTheirFolder(String tier) throws IOException {
+    Path where = Files.createDirectory(folder.resolve("tier-" + tier.substring(0, 4)));
+    String cache = CACHE + "+" + tier.replace("DIR", where.toString());
+    LoadOptions options =
+        LoadOptions.builder().kernels("reference").kvCache(cache).maxBatchRows(8).build();
+    try (LanguageModel inFiles = LanguageModel.load(file, options)) {
+      try (Session session = inFiles.newSession();
+          Session inMemory = model.newSession()) {
+        Files.delete(where);
+        IllegalStateException e =
+            assertThrows(IllegalStateException.class, () -> session.append(PROMPT));
+        assertTrue(e.getMessage().contains(where.toString()), e.getMessage());
+        assertEquals(0, session.position());
+        Files.createDirectory(where);
+        assertArrayEquals(next(inMemory), next(session));
+        assertTrue(inFiles.kvUsage().fileBytes() > 0);
+        try (Session fork = session.fork()) {
+          Path saved = where.resolve("saved");
+          fork.save(saved);
+          session.rewind(5);
+          session.restore(saved);
+          assertArrayEquals(inMemory.logits(), session.logits());
+          assertArrayEquals(inMemory.logits(), fork.logits());
+        }
+      }
+      assertEquals(0, inFiles.kvUsage().fileBytes());
+      assertEquals(0, inFiles.kvUsage().memoryBytes());
     }
   }
 

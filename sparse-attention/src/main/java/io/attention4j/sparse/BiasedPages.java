@@ -28,8 +28,8 @@ final class BiasedPages {
       for (int p = 0; p < count; p++) {
         KvPage page = pages.page(sequence, h, p);
         if (!isOf(views[h][p], page)) {
-          views[h][p] = viewOf(page);
-          filled[h] = Math.min(filled[h], first);
+          // Biases belong to tokens, so they outlive the memory that the tokens' page had.
+          views[h][p] = viewOf(page, views[h][p]);
         }
         KvPage view = views[h][p];
         view.length(page.length());
@@ -53,7 +53,7 @@ final class BiasedPages {
         && view.capacity() == page.capacity();
   }
 
-  private static KvPage viewOf(KvPage page) {
+  private static KvPage viewOf(KvPage page, KvPage before) {
     KvPage view =
         new KvPage(
             page.capacity(),
@@ -65,7 +65,10 @@ final class BiasedPages {
             page.valueOffset(),
             page.valueFormat(),
             page.valueDim());
-    view.bias(new float[page.capacity()]);
+    view.bias(
+        before == null
+            ? new float[page.capacity()]
+            : Arrays.copyOf(before.bias(), page.capacity()));
     return view;
   }
 

@@ -35,6 +35,11 @@ final class BlockMeans implements KeyMeans, KeyMemory {
   }
 
   @Override
+  public long unread() {
+    return (long) blocks * keyBlock;
+  }
+
+  @Override
   public void update(PagedKv pages, int sequence, long keys) {
     int complete = (int) (keys / keyBlock);
     if (complete <= blocks) {

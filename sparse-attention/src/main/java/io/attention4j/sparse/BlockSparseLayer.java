@@ -16,7 +16,6 @@ import io.attention4j.engine.operator.RopeTable;
 import io.attention4j.engine.spi.AttentionPlan;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.tensor.Tensor;
-import java.util.Arrays;
 import java.util.BitSet;
 
 /** A layer of {@link BlockSparseOperator}. */
@@ -33,7 +32,7 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
   private final QueryBlock query;
   private final BitSet chosen = new BitSet();
   private final ChosenBlocksLog log = new ChosenBlocksLog();
-  private final BitSet[] read; // blocks of each KV head that the sequence at hand reads
+  private final BitSet read = new BitSet(); // blocks that a head's rows read
   private int[] firstPart = new int[1]; // of each sequence of the step
   private AttentionInputs inputs;
   private AttentionOutputs outputs;
@@ -55,8 +54,6 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
     this.rope = rope;
     this.plan = plan;
     pages = new PagedKv(shape.kvHeads());
-    read = new BitSet[shape.kvHeads()];
-    Arrays.setAll(read, h -> new BitSet());
     blocks =
         selector.weighsBlocks()
             ? new WeightedBlocks(selector, shape.queryHeads(), shape.kvHeads())
@@ -134,12 +131,22 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
     pages.reset(parts.sequences());
     int part = 0;
     for (int s = 0; s < batch.sequences(); s++) {
-      KvCache cache = ((SparseState) states[s]).cache();
+      SparseState state = (SparseState) states[s];
+      long first = firstRead(state, batch.firstPosition(s));
       for (int count = partsOf(batch, s); count > 0; count--, part++) {
-        cache.fill(pages, part);
-        SparseState.requireWhole(cache, pages, part);
+        state.cache().fillFrom(pages, part, first);
+        SparseState.requireWhole(state.cache(), pages, part);
       }
     }
+  }
+
+  /** The first token that choosing reads, and remembering for choices to come. */
+  private long firstRead(SparseState state, long position) {
+    if (selector instanceof GatedSelector gated && gated.readsKeys()) {
+      return 0;
+    }
+    long own = position - position % selector.keyBlock();
+    return state.memory() == null ? own : Math.min(own, state.memory().unread());
   }
 
   private int rowsBeforeCut(AttentionBatch batch, int sequence) {
@@ -178,36 +185,40 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
     for (int s = 0; s < in.batch().sequences(); s++) {
       SparseState state = (SparseState) states[s];
       firstPart[s] = part;
-      for (BitSet ofHead : read) {
-        ofHead.clear();
-      }
       for (int count = partsOf(in.batch(), s); count > 0; count--, part++) {
         KeyMemory memory = state.memory();
         if (memory != null) {
           memory.rotation(rotation);
           memory.update(pages, part, state.length());
-          memory.bias(pages, part);
         }
         query.sequence(in.q(), memory instanceof BlockMeans means ? means : null, state.length());
         query.step(memory, rotation, pages, part, in.batch().rows(s), parts.rows(part));
         blocks.sequence(part);
         log.part(part);
         for (int h = 0; h < heads; h++) {
+          read.clear();
           selectHead(part, h);
+          for (int kvHead = firstKvHead(h); kvHead < endKvHead(h); kvHead++) {
+            // What a head chose is fetched while the next one chooses.
+            state.cache().prefetch(kvHead, read, selector.keyBlock());
+          }
         }
       }
-      fetch(state.cache(), firstPart[s], part);
     }
+    fillChosen(states, in.batch());
     return blocks.selection();
   }
 
-  private void fetch(KvCache cache, int fromPart, int toPart) {
-    boolean moved = false;
-    for (int h = 0; h < read.length; h++) {
-      moved |= cache.fetch(h, selector.keyBlock(), read[h]);
-    }
-    for (int part = fromPart; moved && part < toPart; part++) {
-      cache.fill(pages, part);
+  private void fillChosen(LayerState[] states, AttentionBatch batch) {
+    int part = 0;
+    for (int s = 0; s < batch.sequences(); s++) {
+      SparseState state = (SparseState) states[s];
+      for (int count = partsOf(batch, s); count > 0; count--, part++) {
+        state.cache().fillChosen(pages, part);
+        if (state.memory() != null) {
+          state.memory().bias(pages, part);
+        }
+      }
     }
   }
 
@@ -221,7 +232,7 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
   }
 
   private int endKvHead(int head) {
-    return selector.headAxis() == BlockMask.HeadAxis.ONE ? read.length : firstKvHead(head) + 1;
+    return selector.headAxis() == BlockMask.HeadAxis.ONE ? shape.kvHeads() : firstKvHead(head) + 1;
   }
 
   private void selectHead(int part, int head) {
@@ -245,9 +256,7 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
       if (coverage != Coverage.NONE) {
         blocks.add(query, b, coverage == Coverage.ALL);
         log.add(b);
-        for (int h = firstKvHead(query.head()); h < endKvHead(query.head()); h++) {
-          read[h].set(b);
-        }
+        read.set(b);
       }
     }
     blocks.endRow(query);

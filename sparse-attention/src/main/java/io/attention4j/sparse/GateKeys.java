@@ -130,6 +130,11 @@ final class GateKeys implements KeyMemory {
   }
 
   @Override
+  public long unread() {
+    return (long) blocks * block;
+  }
+
+  @Override
   public void update(PagedKv pages, int sequence, long keys) {
     int complete = (int) (keys / block);
     boolean completing = projection.completing && keys == length + 1;

@@ -5,6 +5,11 @@ interface GatedSelector extends BlockSelector, AutoCloseable {
   /** What a new, empty sequence starts with; null for nothing. */
   KeyMemory newMemory();
 
+  /** Whether choosing reads the keys and values of all tokens, not only what it remembers. */
+  default boolean readsKeys() {
+    return false;
+  }
+
   @Override
   default void close() {}
 }

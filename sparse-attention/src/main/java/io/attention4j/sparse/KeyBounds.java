@@ -51,6 +51,11 @@ final class KeyBounds implements KeyMemory {
   }
 
   @Override
+  public long unread() {
+    return (long) blocks * keyBlock;
+  }
+
+  @Override
   public void update(PagedKv pages, int sequence, long keys) {
     int complete = (int) (keys / keyBlock);
     if (complete <= blocks) {

@@ -40,6 +40,11 @@ final class KeyBuckets implements KeyMemory {
   }
 
   @Override
+  public long unread() {
+    return keys;
+  }
+
+  @Override
   public void update(PagedKv pages, int sequence, long length) {
     int end = Math.toIntExact(length);
     for (int h = 0; h < buckets.length; h++) {

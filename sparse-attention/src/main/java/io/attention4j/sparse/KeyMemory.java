@@ -8,6 +8,9 @@ sealed interface KeyMemory
   /** Says what keys to come are rotated by. */
   default void rotation(Rotation rotation) {}
 
+  /** The first token whose key or value {@link #update} will read. */
+  long unread();
+
   /** Takes in the keys that came since the last call. */
   void update(PagedKv pages, int sequence, long keys);
 

@@ -60,6 +60,11 @@ final class LandmarkKeys implements KeyMemory {
   }
 
   @Override
+  public long unread() {
+    return (long) blocks * block;
+  }
+
+  @Override
   public void update(PagedKv pages, int sequence, long length) {
     int complete = (int) (length / block);
     if (complete <= blocks) {

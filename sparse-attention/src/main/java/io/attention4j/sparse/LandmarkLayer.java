@@ -86,9 +86,11 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
     }
     pages.reset(batch.sequences());
     for (int s = 0; s < batch.sequences(); s++) {
-      KvCache cache = ((SparseState) states[s]).cache();
+      SparseState state = (SparseState) states[s];
+      KvCache cache = state.cache();
       cache.append(in.k(), in.v(), batch.firstRow(s), batch.rows(s));
-      cache.fill(pages, s);
+      long own = batch.firstPosition(s) - batch.firstPosition(s) % options.block();
+      cache.fillFrom(pages, s, Math.min(own, state.memory().unread()));
       SparseState.requireWhole(cache, pages, s);
     }
   }
@@ -147,12 +149,11 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
         products = ofSequence;
         list(batch, q, s, state.length(), landmarks);
       }
-      boolean moved = false;
-      for (int h = 0; h < read.length; h++) {
-        moved |= state.cache().fetch(h, options.block(), read[h]);
-      }
-      if (moved) {
-        state.cache().fill(ofRows, s);
+      if (ofRows == pages) { // a step that is cut reads everything
+        for (int h = 0; h < read.length; h++) {
+          state.cache().prefetch(h, read[h], options.block());
+        }
+        state.cache().fillChosen(pages, s);
       }
     }
     selectionNanos += System.nanoTime() - start;

@@ -69,6 +69,11 @@ final class NosaMemory implements KeyMemory {
   }
 
   @Override
+  public long unread() {
+    return Math.min(tokens, (long) windows * options.stride());
+  }
+
+  @Override
   public void update(PagedKv pages, int sequence, long keys) {
     int length = Math.toIntExact(keys);
     int complete = options.windows(length);

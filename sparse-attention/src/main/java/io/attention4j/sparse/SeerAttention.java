@@ -154,6 +154,11 @@ final class SeerAttention implements GatedSelector {
   }
 
   @Override
+  public boolean readsKeys() {
+    return truth != null;
+  }
+
+  @Override
   public int queryBlock() {
     return options.strict ? 1 : options.block;
   }

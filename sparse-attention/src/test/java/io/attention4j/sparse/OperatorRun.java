@@ -33,6 +33,7 @@ final class OperatorRun implements AutoCloseable {
   static final int HEAD_DIM = 8;
 
   final AttentionLayer layer;
+  final KvCache.Factory caches;
   private final RopeSpec rope;
   private final KernelSelector kernels;
   private final Device.TensorArena arena;
@@ -70,21 +71,17 @@ final class OperatorRun implements AutoCloseable {
       String cache,
       RopeSpec.Layout layout,
       WeightFiles files,
-      Caches caches) {
+      Caches change) {
     rope = layout == null ? null : new RopeSpec(HEAD_DIM, HEAD_DIM, layout);
     kernels = KernelSelector.open(kernelId, new DeviceOptions(2));
     arena = kernels.device().newArena();
+    caches = change.of(new KvCaches().create(cache, kernels));
     Operators operators = new Operators();
     AttentionOperator operator = operators.create(OptionSpec.parse(attention));
     layer =
         operator.open(
             shape(mask, rope),
-            new OperatorContext(
-                kernels,
-                caches.of(new KvCaches().create(cache, kernels)),
-                name -> Optional.empty(),
-                files,
-                operators));
+            new OperatorContext(kernels, caches, name -> Optional.empty(), files, operators));
   }
 
   OperatorRun(String kernelId, String attention) {

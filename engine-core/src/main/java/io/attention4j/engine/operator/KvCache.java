@@ -40,17 +40,25 @@ public interface KvCache extends AutoCloseable {
   void fill(PagedKv table, int sequence);
 
   /**
-   * Told before the kernels of a step run which blocks of tokens of a KV head they will read, where
-   * an operator chose some of them: a cache that keeps tokens elsewhere brings these near. An
-   * operator that never calls it may read everything.
-   *
-   * @param kvHead KV head
-   * @param blockTokens tokens per block, counted from the start of the sequence
-   * @param blocks numbers of blocks; not kept
-   * @return whether pages moved, so that {@link #fill} must be called again
+   * Enters the pages like {@link #fill}, but only tokens from {@code first} on need be readable; an
+   * operator that chooses what to read says so by {@link #prefetch} and reads after {@link
+   * #fillChosen}. Begins a step: nothing is chosen yet.
    */
-  default boolean fetch(int kvHead, int blockTokens, BitSet blocks) {
-    return false;
+  default void fillFrom(PagedKv table, int sequence, long first) {
+    fill(table, sequence);
+  }
+
+  /**
+   * Starts to make blocks of tokens readable, beside those already chosen in the step; does not
+   * wait.
+   *
+   * @param keyBlocks numbers of blocks; block b is tokens [b * blockTokens, (b + 1) * blockTokens)
+   */
+  default void prefetch(int kvHead, BitSet keyBlocks, int blockTokens) {}
+
+  /** Waits until all that was chosen is readable and enters the pages; others may be NaN. */
+  default void fillChosen(PagedKv table, int sequence) {
+    fill(table, sequence);
   }
 
   /** An independent copy; may share pages until either changes them. */

@@ -13,8 +13,11 @@ public final class Policies {
   /** Drops nothing: the cache itself, without a policy. */
   public static final String FULL = "full";
 
+  /** Chooses what to read so that few pages change from step to step; made for the tier offload. */
+  public static final String NOSA = "nosa";
+
   /** Methods that drop nothing and choose what to read: attention operators of the same name. */
-  public static final Set<String> OPERATORS = Set.of("quest");
+  public static final Set<String> OPERATORS = Set.of("quest", NOSA);
 
   /** Methods that shorten prompts and leave the cache alone. */
   public static final Set<String> RANKERS = Set.of(SpecPc.ID);
