@@ -24,6 +24,15 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
           "q8", KvFormat.Q8,
           "q4", KvFormat.Q4);
 
+  /** Tier: memory of the device. */
+  static final String MEMORY = "memory";
+
+  /** Tier: mapped files. */
+  static final String FILE = "file";
+
+  /** Tier: a file from which what a step reads is fetched. */
+  static final String OFFLOAD = "offload";
+
   /** What a part decides. */
   enum Kind {
     /** How memory is cut. */
@@ -31,9 +40,9 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
     /** Which tokens each head keeps. */
     POLICY("two policies", policies()),
     /** How numbers are stored. */
-    CODEC("two codecs", CODECS.keySet()),
+    CODEC("two codecs", codecs()),
     /** Where they live. */
-    TIER("two tiers", Set.of("memory"));
+    TIER("two tiers", Set.of(MEMORY, FILE, OFFLOAD));
 
     private final String twice;
     private final Set<String> names;
@@ -41,6 +50,12 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
     Kind(String twice, Set<String> names) {
       this.twice = twice;
       this.names = names;
+    }
+
+    private static Set<String> codecs() {
+      Set<String> all = new TreeSet<>(CODECS.keySet());
+      all.addAll(BitSchedule.NAMES);
+      return all;
     }
 
     private static Set<String> policies() {

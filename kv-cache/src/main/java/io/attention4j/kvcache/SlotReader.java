@@ -56,6 +56,10 @@ final class SlotReader {
     }
   }
 
+  private static IllegalArgumentException notBySlots(KvFormat format) {
+    return new IllegalArgumentException(format + " pages are not read slot by slot");
+  }
+
   private static void decode(KvFormat format, MemorySegment[] parts, float[] target) {
     switch (format) {
       case KvFormat.Plain plain ->
@@ -67,6 +71,8 @@ final class SlotReader {
         }
       }
       case KvFormat.Q4 q4 -> Q4Slots.decode(parts[0], 0, parts[1], 0, target, 0, target.length);
+      case KvFormat.Grouped grouped -> throw notBySlots(format);
+      case KvFormat.Staircase staircase -> throw notBySlots(format);
     }
   }
 }

@@ -49,8 +49,7 @@ final class Draft implements AutoCloseable {
    * @throws IllegalArgumentException if they ask and the options name none, or the other way round,
    *     or if its tokens are not those of the model
    */
-  static Draft load(
-      Path target, LoadOptions options, KvCache.Factory wishes, Tokenizer tokenizer)
+  static Draft load(Path target, LoadOptions options, KvCache.Factory wishes, Tokenizer tokenizer)
       throws IOException {
     TokenRanker ranker = wishes.ranker().orElse(null);
     if (ranker == null && wishes.lookahead(Integer.MAX_VALUE) == 0) {
@@ -82,8 +81,7 @@ final class Draft implements AutoCloseable {
             .build();
     TokenRanker.Ranking[] ranking = new TokenRanker.Ranking[1];
     LanguageModel model =
-        LanguageModel.load(
-            options.draft(), own, context -> caches(ranker, ranking, own, context));
+        LanguageModel.load(options.draft(), own, context -> caches(ranker, ranking, own, context));
     return new Draft(model, wishes, ranker, ranking[0]);
   }
 
@@ -149,7 +147,7 @@ final class Draft implements AutoCloseable {
     int[] ahead = new int[writes];
     int count = 0;
     try (Session session = model.newSession()) {
-      if (!session.appendChunks(prompt, 0, prompt.length, stop)) {
+      if (!session.appendChunks(prompt, 0, prompt.length, stop, 0)) {
         return null;
       }
       float[] logits = new float[model.info().config().sizes().vocabulary()];
@@ -161,7 +159,7 @@ final class Draft implements AutoCloseable {
         }
         ahead[count++] = token;
         if (count < writes) {
-          session.appendToken(token);
+          session.appendToken(token, 0);
         }
       }
     }

@@ -30,11 +30,7 @@ public final class Session implements AutoCloseable {
   private final LanguageModel model;
   private final LayerState[] states;
   private final Step step;
-  private final Step.RowSink toLogits = this::takeLogits;
-
-  /** [vocabulary]; made when first needed, since kept beginnings need none. */
-  private float[] logits;
-
+  private final LastRow last;
   private final int vocabulary;
   private int[] tokens = new int[64];
   private int length;
@@ -42,7 +38,6 @@ public final class Session implements AutoCloseable {
   /** The last token of a generation while the model has not seen it, else {@link #NONE}. */
   private int pending = NONE;
 
-  private boolean logitsValid;
   private boolean closed;
 
   Session(LanguageModel model, LayerState[] states) {
@@ -50,6 +45,7 @@ public final class Session implements AutoCloseable {
     this.states = states;
     this.step = new Step(states);
     this.vocabulary = model.info().config().sizes().vocabulary();
+    this.last = new LastRow(vocabulary);
   }
 
   LanguageModel model() {
@@ -117,9 +113,7 @@ public final class Session implements AutoCloseable {
 
   /** Longest prompt; a draft model may read more than the context holds and leave less. */
   private int promptTokens() {
-    return model.draft() == null
-        ? contextTokens()
-        : model.draft().promptTokens(contextTokens());
+    return model.draft() == null ? contextTokens() : model.draft().promptTokens(contextTokens());
   }
 
   /**
@@ -136,14 +130,17 @@ public final class Session implements AutoCloseable {
       throw new IllegalStateException(
           "a prompt begins a session, which has " + length + " tokens; rewind to 0 or append");
     }
-    start(prompt, NEVER);
+    start(prompt, NEVER, 0);
   }
 
   /** How a prompt was taken. */
   record Start(int reused, boolean complete) {}
 
-  /** Keeps the beginning that it holds and computes the rest of a prompt. */
-  Start start(int[] given, BooleanSupplier stop) {
+  /**
+   * Keeps the beginning that it holds and computes the rest of a prompt; wants this many candidates
+   * after it, or 0 for logits.
+   */
+  Start start(int[] given, BooleanSupplier stop, int wanted) {
     Draft draft = model.draft();
     int[] prompt = given;
     int[] ahead = {};
@@ -155,13 +152,13 @@ public final class Session implements AutoCloseable {
       prompt = reading.prompt();
       ahead = reading.ahead();
     }
-    int reused = reuse(prompt);
+    int reused = reuse(prompt, wanted);
     remember();
     boolean looksAhead = ahead.length > 0 && reused < prompt.length - 1;
     boolean complete =
         looksAhead
-            ? appendLookingAhead(prompt, reused, ahead, stop)
-            : appendChunks(prompt, reused, prompt.length, stop);
+            ? appendLookingAhead(prompt, reused, ahead, stop, wanted)
+            : appendChunks(prompt, reused, prompt.length, stop, wanted);
     return new Start(reused, complete);
   }
 
@@ -169,20 +166,21 @@ public final class Session implements AutoCloseable {
    * Computes the rest of a prompt and the guesses behind it, goes back to before the prompt's last
    * token, and computes that one.
    */
-  private boolean appendLookingAhead(int[] prompt, int from, int[] ahead, BooleanSupplier stop) {
+  private boolean appendLookingAhead(
+      int[] prompt, int from, int[] ahead, BooleanSupplier stop, int wanted) {
     int[] whole = Arrays.copyOf(prompt, prompt.length + ahead.length);
     System.arraycopy(ahead, 0, whole, prompt.length, ahead.length);
     boolean complete;
     step.lookahead(ahead.length);
     try {
-      complete = appendChunks(whole, from, whole.length, stop);
+      complete = appendChunks(whole, from, whole.length, stop, wanted);
     } finally {
       step.lookahead(0);
     }
     if (length >= prompt.length) {
       truncate(prompt.length - 1);
     }
-    return complete && appendChunks(prompt, length, prompt.length, stop);
+    return complete && appendChunks(prompt, length, prompt.length, stop, wanted);
   }
 
   /** Runs a generation to its end and hands every piece to the consumer. */
@@ -224,7 +222,7 @@ public final class Session implements AutoCloseable {
     requireTokens(more);
     requireRoom(more.length + (pending == NONE ? 0 : 1));
     settle();
-    appendChunks(more, 0, more.length, NEVER);
+    appendChunks(more, 0, more.length, NEVER, 0);
   }
 
   /** Remembers a token that a generation gave and that is computed only when something follows. */
@@ -234,16 +232,16 @@ public final class Session implements AutoCloseable {
 
   private void settle() {
     if (pending != NONE) {
-      appendToken(pending);
+      appendToken(pending, 0);
     }
   }
 
-  /** One generated token. */
-  void appendToken(int token) {
+  /** One generated token; wants this many candidates after it, or 0 for logits. */
+  void appendToken(int token, int wanted) {
     requireRoom(1);
     ensureCapacity(length + 1);
     tokens[length] = token;
-    evaluate(1, 0, false);
+    evaluate(1, 0, false, wanted);
   }
 
   /**
@@ -261,30 +259,38 @@ public final class Session implements AutoCloseable {
 
   void copyLogits(float[] target) {
     requireOpen();
-    if (!logitsValid) {
+    if (!last.has(0)) {
       recomputeLast();
     }
-    System.arraycopy(logits, 0, target, 0, vocabulary);
+    last.copyLogits(target);
+  }
+
+  /** See {@link LastRow#copyCandidates}. */
+  boolean copyCandidates(int[] best, float[] row) {
+    requireOpen();
+    return last.copyCandidates(best, row);
   }
 
   float logit(int token) {
-    return logits[token];
+    return last.logit(token);
   }
 
   private void recomputeLast() {
     if (length == 0) {
       throw new IllegalStateException("an empty session has no logits; append a token first");
     }
-    int last = tokens[length - 1];
+    int token = tokens[length - 1];
     rewind(length - 1);
-    appendToken(last);
+    appendToken(token, 0);
   }
 
   /**
    * Appends {@code from .. to} of an array; logits are those of the last. Stops between chunks when
    * asked to and then returns false.
+   *
+   * @param wanted as for {@link #appendToken}
    */
-  boolean appendChunks(int[] source, int from, int to, BooleanSupplier stop) {
+  boolean appendChunks(int[] source, int from, int to, BooleanSupplier stop, int wanted) {
     requireRoom(to - from);
     ensureCapacity(length + to - from);
     int chunk = model.maxBatchRows();
@@ -294,24 +300,27 @@ public final class Session implements AutoCloseable {
       }
       int count = Math.min(chunk, to - at);
       System.arraycopy(source, at, tokens, length, count);
-      boolean last = at + count == to;
-      evaluate(count, last ? count - 1 : count, !last);
+      boolean end = at + count == to;
+      evaluate(count, end ? count - 1 : count, !end, wanted);
       at += count;
     }
     return true;
   }
 
   /**
-   * Computes the tokens behind {@code length}, wants logits of the rows from {@code outputFrom}.
+   * Computes the tokens behind {@code length}; wants logits, or candidates, of the rows from {@code
+   * outputFrom}.
    */
-  private void evaluate(int count, int outputFrom, boolean continued) {
-    step.output(Step.Output.LOGITS, outputFrom, toLogits);
+  private void evaluate(int count, int outputFrom, boolean continued, int wanted) {
+    last.want(step, wanted, outputFrom);
     runStep(count, continued);
-    logitsValid = outputFrom < count;
+    if (outputFrom < count) {
+      last.arrived(wanted);
+    }
   }
 
   private void runStep(int count, boolean continued) {
-    logitsValid = false;
+    last.clear();
     try {
       model.scheduler().run(step.rows(tokens, length, count, length).continued(continued));
       length += count;
@@ -335,28 +344,19 @@ public final class Session implements AutoCloseable {
         logits);
   }
 
-  private void takeLogits(int row, MemorySegment values, long byteOffset) {
-    MemorySegment.copy(values, Tensor.FLOAT, byteOffset, logitsRow(), 0, vocabulary);
-  }
-
-  private float[] logitsRow() {
-    if (logits == null) {
-      logits = new float[vocabulary];
-    }
-    return logits;
-  }
-
   /**
    * Keeps the longest common beginning with the prompt and returns its length, shorter by one than
-   * the prompt where the logits of its last token are not at hand.
+   * the prompt where the logits, or candidates, of its last token are not at hand.
+   *
+   * @param wanted as for {@link #appendToken}
    */
-  int reuse(int[] prompt) {
+  int reuse(int[] prompt, int wanted) {
     pending = NONE;
     int common = Math.max(0, Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length));
     if (Arrays.equals(tokens, 0, length, prompt, 0, prompt.length)) {
       common = length;
     }
-    if (common == prompt.length && !(common == length && logitsValid)) {
+    if (common == prompt.length && !(common == length && last.has(wanted))) {
       common--;
     }
     return common < length ? truncate(common) : common;
@@ -383,7 +383,7 @@ public final class Session implements AutoCloseable {
             });
     length = reached[0];
     pending = NONE;
-    logitsValid = false;
+    last.clear();
     return length;
   }
 
@@ -428,7 +428,7 @@ public final class Session implements AutoCloseable {
     }
     int reached = truncate(target);
     if (reached < target) {
-      appendChunks(tokens.clone(), reached, target, NEVER);
+      appendChunks(tokens.clone(), reached, target, NEVER, 0);
     }
   }
 
@@ -456,10 +456,7 @@ public final class Session implements AutoCloseable {
     copy.tokens = tokens.clone();
     copy.length = length;
     copy.pending = pending;
-    copy.logitsValid = logitsValid;
-    if (logitsValid) {
-      copy.logits = logits.clone();
-    }
+    copy.last.copyFrom(last);
     return copy;
   }
 
@@ -500,7 +497,7 @@ public final class Session implements AutoCloseable {
       return new Score(continuation.clone(), logProbs);
     }
     // Row i predicts token i + 1, so the last token of the prompt must be computed here.
-    int reused = Math.min(reuse(whole), prompt.length - 1);
+    int reused = Math.min(reuse(whole, 0), prompt.length - 1);
     reused = reused < length ? truncate(reused) : reused;
     requireRoom(whole.length - reused);
     ensureCapacity(whole.length);
@@ -522,8 +519,7 @@ public final class Session implements AutoCloseable {
           });
       runStep(count, start + count < whole.length);
     }
-    System.arraycopy(row, 0, logitsRow(), 0, vocabulary);
-    logitsValid = true;
+    last.setLogits(row);
     return new Score(continuation.clone(), logProbs);
   }
 
@@ -584,7 +580,7 @@ public final class Session implements AutoCloseable {
     int before = length;
     length = 0;
     pending = NONE;
-    logitsValid = false;
+    last.clear();
     boolean loaded = false;
     try {
       SessionFile.read(file, header, model, List.of(states));

@@ -162,8 +162,7 @@ final class Act implements AttentionOperator {
             || shape.mask() instanceof Mask.Window window && window.right() == 0;
     boolean modified =
         shape.modifiers().stream()
-            .allMatch(
-                m -> m instanceof ScoreModifier.SoftCap || m instanceof ScoreModifier.Alibi);
+            .allMatch(m -> m instanceof ScoreModifier.SoftCap || m instanceof ScoreModifier.Alibi);
     if (!masked || !modified || !shape.sinks().isEmpty()) {
       throw new IllegalArgumentException(
           "attention 'act' recomputes weights of causal, sliding or bidirectional layers with soft"

@@ -110,9 +110,7 @@ final class ActLayer implements AttentionLayer {
     append(states, in);
     reserveLse(batch.totalRows());
     plan.run(
-        batch,
-        new AttentionInputs(in.q(), table, Selection.NONE),
-        new AttentionOutputs(out, lse));
+        batch, new AttentionInputs(in.q(), table, Selection.NONE), new AttentionOutputs(out, lse));
     for (int s = 0; s < batch.sequences(); s++) {
       for (int h = 0; h < heads.length; h++) {
         calibrate((ActState) states[s], h, new Rows(in.q(), batch, s, out));

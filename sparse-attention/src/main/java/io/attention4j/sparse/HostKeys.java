@@ -1,5 +1,6 @@
 package io.attention4j.sparse;
 
+import io.attention4j.engine.attention.GroupedPages;
 import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvFormat.Q8;
@@ -61,6 +62,10 @@ final class HostKeys {
             at + Q4.parameterOffset(capacity, dim) + (long) slot * Q4.parameterBytes(dim);
         Q4Slots.decode(memory, codes, memory, parameters, to, 0, dim);
       }
+      case KvFormat.Grouped grouped ->
+          GroupedPages.decode(grouped, memory, at, capacity, dim, slot, 1, to, 0);
+      case KvFormat.Staircase staircase ->
+          throw new IllegalArgumentException("a page has one format of a staircase");
     }
   }
 }

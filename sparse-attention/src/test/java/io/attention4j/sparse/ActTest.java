@@ -115,8 +115,7 @@ class ActTest {
           double sum = 0;
           for (int j = 0; j <= i; j++) {
             sum +=
-                weightsOfHeads[h][i][j]
-                    * data.v()[(j * OperatorRun.KV_HEADS + kvHead) * DIM + d];
+                weightsOfHeads[h][i][j] * data.v()[(j * OperatorRun.KV_HEADS + kvHead) * DIM + d];
           }
           out[(i * HEADS + h) * DIM + d] = (float) sum;
         }
@@ -159,8 +158,7 @@ class ActTest {
   })
   void aPromptIsTheExplicitFormula(String kernels, String option, double tau, double beta) {
     Data data = withSinks(3);
-    float[] expected =
-        expected(data, beta, h -> true, (p, row) -> sinks(p, TOKENS, TOKENS, tau));
+    float[] expected = expected(data, beta, h -> true, (p, row) -> sinks(p, TOKENS, TOKENS, tau));
     float[] dense = run(kernels, "softmax", data, TOKENS);
     assertArrayEquals(expected, run(kernels, option, data, TOKENS), TOLERANCE);
     assertFalse(Arrays.equals(dense, expected), "nothing was damped");
@@ -192,8 +190,7 @@ class ActTest {
       sinks[h] = sinks(attention(data, h, TOKENS), TOKENS, TOKENS, 0.1);
     }
     float[] masked =
-        OperatorRun.expectedOfHeads(
-            data, (h, row, key) -> key <= row && !sinks[h].get(key));
+        OperatorRun.expectedOfHeads(data, (h, row, key) -> key <= row && !sinks[h].get(key));
     assertArrayEquals(masked, run("reference", "act:beta=0", data, TOKENS), TOLERANCE);
   }
 
@@ -242,8 +239,7 @@ class ActTest {
   @ValueSource(strings = {"reference", "cpu.simd"})
   void strictRowsKnowNoLaterRow(String kernels) {
     Data data = withSinks(9);
-    float[] expected =
-        expected(data, 0.4, h -> true, (p, row) -> sinks(p, row + 1, TOKENS, 0.1));
+    float[] expected = expected(data, 0.4, h -> true, (p, row) -> sinks(p, row + 1, TOKENS, 0.1));
     for (int[] steps : new int[][] {{TOKENS}, {70}, {1}, {90, 30, 1}}) {
       assertArrayEquals(
           expected, run(kernels, "act:strict=true", data, steps), TOLERANCE, "steps " + steps[0]);
@@ -255,8 +251,7 @@ class ActTest {
   @CsvSource({"act, 80", "act, 120"})
   void decodingKeepsTheSinksOfThePrompt(String option, int prompt) {
     Data data = withSinks(10);
-    float[] expected =
-        expected(data, 0.4, h -> true, (p, row) -> sinks(p, prompt, TOKENS, 0.1));
+    float[] expected = expected(data, 0.4, h -> true, (p, row) -> sinks(p, prompt, TOKENS, 0.1));
     float[] actual = run("cpu.simd", option, data, prompt, 1);
     assertArrayEquals(expected, actual, TOLERANCE);
   }
@@ -268,8 +263,7 @@ class ActTest {
     float[] expected =
         expected(
             data, 0.4, h -> true, (p, row) -> sinks(p, Math.max(prompt, row + 1), TOKENS, 0.1));
-    assertArrayEquals(
-        expected, run("cpu.simd", "act:update=true", data, prompt, 1), TOLERANCE);
+    assertArrayEquals(expected, run("cpu.simd", "act:update=true", data, prompt, 1), TOLERANCE);
   }
 
   /** A second prompt counts its own rows, and decoded rows between do not count. */
@@ -381,7 +375,11 @@ class ActTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "act:beta=1.5", "act:tau=0.1;alpha=5", "act:heads=a", "act:spare=none", "act:heads=0/9",
+        "act:beta=1.5",
+        "act:tau=0.1;alpha=5",
+        "act:heads=a",
+        "act:spare=none",
+        "act:heads=0/9",
         "act:gamma=1"
       })
   void refusesBadSettings(String option) {
@@ -396,12 +394,10 @@ class ActTest {
   void refusesCachesThatDrop() {
     Data data = Data.random(TOKENS, 16);
     try (OperatorRun run =
-            new OperatorRun(
-                "reference", "act", new Mask.Causal(), "sink-window:tokens=20+f32");
+            new OperatorRun("reference", "act", new Mask.Causal(), "sink-window:tokens=20+f32");
         LayerState state = run.layer.newState()) {
       run.step(state, data, 0, 50);
-      var refused =
-          assertThrows(IllegalStateException.class, () -> run.step(state, data, 50, 1));
+      var refused = assertThrows(IllegalStateException.class, () -> run.step(state, data, 50, 1));
       assertTrue(refused.getMessage().contains("attention"), refused.getMessage());
     }
   }

@@ -150,6 +150,7 @@ public final class AttentionCases {
         }
       }
     }
+    GroupedPageCases.all().forEach(this::add);
     add(
         AttentionCase.of("q8-partial-pages", spec(4, 2, 13).formats(KvFormat.Q8, KvFormat.Q8))
             .sequence(5, 35)

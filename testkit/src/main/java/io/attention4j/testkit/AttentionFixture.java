@@ -4,6 +4,8 @@ import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionOutputs;
 import io.attention4j.engine.attention.AttentionSpec;
+import io.attention4j.engine.attention.GroupedPages;
+import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.Normalizer;
 import io.attention4j.engine.attention.PagedKv;
@@ -141,7 +143,14 @@ public final class AttentionFixture implements AutoCloseable {
   }
 
   /** One page to be: which slots of which head go where. */
-  private record Slots(int sequence, int kvHead, int from, int count, int capacity) {}
+  private record Slots(
+      int sequence,
+      int kvHead,
+      int from,
+      int count,
+      int capacity,
+      KvFormat keyFormat,
+      KvFormat valueFormat) {}
 
   private PagedKv pages() {
     AttentionSpec spec = data.spec();
@@ -158,11 +167,12 @@ public final class AttentionFixture implements AutoCloseable {
     long keyBytes = 0;
     long valueBytes = 0;
     for (int p : place) {
-      int capacity = plan.get(p).capacity();
+      Slots slots = plan.get(p);
+      int capacity = slots.capacity();
       keyOffset[p] = keyBytes;
       valueOffset[p] = valueBytes;
-      keyBytes += AttentionData.paddedPageBytes(spec.keyFormat(), capacity, spec.headDim());
-      valueBytes += AttentionData.paddedPageBytes(spec.valueFormat(), capacity, spec.valueDim());
+      keyBytes += AttentionData.paddedPageBytes(slots.keyFormat(), capacity, spec.headDim());
+      valueBytes += AttentionData.paddedPageBytes(slots.valueFormat(), capacity, spec.valueDim());
     }
     Tensor keys = arena.allocate(DType.I8, Math.max(16, keyBytes));
     Tensor values = arena.allocate(DType.I8, Math.max(16, valueBytes));
@@ -213,16 +223,36 @@ public final class AttentionFixture implements AutoCloseable {
     List<Slots> slots = new ArrayList<>();
     int capacity = data.pages().capacity();
     if (capacity == 0) {
-      slots.add(new Slots(sequence, kvHead, 0, keys, keys + 3));
+      slots.add(slots(sequence, kvHead, 0, keys, keys + 3, 0));
       return slots;
     }
     for (int from = 0; from < keys; ) {
       int count = data.pages().partial() ? random.below(capacity + 1) : capacity;
       count = Math.min(count, keys - from);
-      slots.add(new Slots(sequence, kvHead, from, count, capacity));
+      slots.add(slots(sequence, kvHead, from, count, capacity, slots.size()));
       from += count;
     }
     return slots;
+  }
+
+  private Slots slots(int sequence, int kvHead, int from, int count, int capacity, int index) {
+    return new Slots(
+        sequence,
+        kvHead,
+        from,
+        count,
+        capacity,
+        pageFormat(data.spec().keyFormat(), index),
+        pageFormat(data.spec().valueFormat(), index));
+  }
+
+  /** Pages of a staircase take turns with its formats. */
+  private static KvFormat pageFormat(KvFormat format, int index) {
+    if (!(format instanceof KvFormat.Staircase staircase)) {
+      return format;
+    }
+    int turn = index % (staircase.older().size() + 1);
+    return turn == 0 ? staircase.newest() : staircase.older().get(turn - 1);
   }
 
   private static int[] shuffled(int length, CaseRandom random) {
@@ -241,11 +271,11 @@ public final class AttentionFixture implements AutoCloseable {
         slots.capacity(),
         keys,
         keyOffset,
-        spec.keyFormat(),
+        slots.keyFormat(),
         spec.headDim(),
         values,
         valueOffset,
-        spec.valueFormat(),
+        slots.valueFormat(),
         spec.valueDim());
   }
 
@@ -257,7 +287,25 @@ public final class AttentionFixture implements AutoCloseable {
     AttentionData.Head head = head(slots).slots(slots.from(), slots.from() + slots.count());
     Tensor k = Tensor.ofFloats(host, head.k(), slots.count(), 1, spec.headDim());
     Tensor v = Tensor.ofFloats(host, head.v(), slots.count(), 1, spec.valueDim());
+    if (page.keyFormat() instanceof KvFormat.Grouped keys
+        && page.valueFormat() instanceof KvFormat.Grouped values) {
+      encode(keys, head.k(), page.keys(), page.keyOffset(), page, spec.headDim(), slots);
+      encode(values, head.v(), page.values(), page.valueOffset(), page, spec.valueDim(), slots);
+      return;
+    }
     WRITER.write(k, v, 0, slots.count(), 0, page, 0);
+  }
+
+  private static void encode(
+      KvFormat.Grouped format,
+      float[] rows,
+      Storage storage,
+      long offset,
+      KvPage page,
+      int dim,
+      Slots slots) {
+    MemorySegment memory = ((Storage.Host) storage).segment();
+    GroupedPages.encode(format, rows, slots.count(), page.capacity(), dim, memory, offset);
   }
 
   /** Length, positions and biases; what unfilled slots say would change results if it were used. */

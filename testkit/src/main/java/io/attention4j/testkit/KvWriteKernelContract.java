@@ -145,6 +145,7 @@ public abstract class KvWriteKernelContract extends KernelContract {
           case KvFormat.Plain plain -> requirePlain(what, plain.dtype(), page, element, vector[d]);
           case KvFormat.Q8 q8 -> requireCode(what, page, element, vector, d, scales + slot * 4L);
           case KvFormat.Q4 q4 -> requireStep(what, page, capacity, slot, vector, d);
+          default -> throw new IllegalArgumentException(c.format + " is not written by slots");
         }
       }
       for (KvFormat.Region region : c.format.regions(capacity, dim)) {

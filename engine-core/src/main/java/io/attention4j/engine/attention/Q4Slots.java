@@ -70,7 +70,7 @@ public final class Q4Slots {
   }
 
   /** The largest half-precision number that is not above x; NaN stays NaN. */
-  private static float floor(float x) {
+  static float floor(float x) {
     short nearest = Float.floatToFloat16(x);
     if (!(Float.float16ToFloat(nearest) > x)) {
       return Float.float16ToFloat(nearest);
@@ -83,7 +83,7 @@ public final class Q4Slots {
   }
 
   /** The smallest half-precision number that is not below x, at least 0. */
-  private static float ceil(double x) {
+  static float ceil(double x) {
     float rounded = (float) x;
     return -floor(-(rounded < x ? Math.nextUp(rounded) : rounded));
   }

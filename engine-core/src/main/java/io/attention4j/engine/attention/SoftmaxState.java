@@ -7,8 +7,8 @@ import java.util.Arrays;
  * score m, the sum u of e^(score - m) and the sum w of e^(score - m) value. Sets combine by an
  * associative, commutative rule whose neutral element is the empty set (-inf, 0, 0). The same rule
  * folds one token into a recurrence, merges blocks, scans prefixes ("Attention as an RNN", Feng et
- * al. 2024, arXiv 2405.13956) and merges split KV ranges ({@link OnlineSoftmax}): (out, lse) is the
- * state (lse, 1, out).
+ * al. 2024, arXiv 2405.13956) and merges split KV ranges, those of a kernel's partial results and
+ * those of outputs ({@link OnlineSoftmax}): (out, lse) is the state (lse, 1, out).
  *
  * <p>m is free: (m + c, u e^-c, w e^-c) is the same state, so compare {@link #lse} and outputs, not
  * u. Mutable, not thread-safe.
@@ -47,8 +47,8 @@ public final class SoftmaxState {
   /** Becomes the union of itself and a disjoint set. Allocates nothing. */
   public SoftmaxState combine(SoftmaxState other) {
     double total = Math.max(max, other.max);
-    double mine = share(max, total);
-    double others = share(other.max, total);
+    double mine = share(max, total, 1);
+    double others = share(other.max, total, 1);
     max = total;
     sum = mine * sum + others * other.sum;
     for (int d = 0; d < weighted.length; d++) {
@@ -57,9 +57,36 @@ public final class SoftmaxState {
     return this;
   }
 
+  /**
+   * {@link #combine(SoftmaxState)} for states in rows of f32 arrays, where kernels keep the partial
+   * results of split KV ranges: row {@code into} becomes its union with row {@code from}. A NaN of
+   * either stays one. Allocates nothing; safe on disjoint rows.
+   *
+   * @param max m of each row
+   * @param sum u of each row
+   * @param weighted w of each row, [rows, valueDim]
+   * @param nats natural units of one unit of m: 1, or ln 2 where m is of powers of two
+   */
+  public static void combine(
+      float[] max, float[] sum, float[] weighted, int valueDim, int into, int from, double nats) {
+    if (sum[from] == 0) {
+      return; // NaN is no empty set and goes on
+    }
+    float total = Math.max(max[into], max[from]);
+    float mine = (float) share(max[into], total, nats);
+    float others = (float) share(max[from], total, nats);
+    max[into] = total;
+    sum[into] = mine * sum[into] + others * sum[from];
+    int to = into * valueDim;
+    int other = from * valueDim;
+    for (int d = 0; d < valueDim; d++) {
+      weighted[to + d] = mine * weighted[to + d] + others * weighted[other + d];
+    }
+  }
+
   /** e^(part - total); 0 for an empty part, also of an empty total, where it would be NaN. */
-  private static double share(double part, double total) {
-    return part == Double.NEGATIVE_INFINITY ? 0 : Math.exp(part - total);
+  private static double share(double part, double total, double nats) {
+    return part == Double.NEGATIVE_INFINITY ? 0 : Math.exp((part - total) * nats);
   }
 
   /** Becomes empty. */

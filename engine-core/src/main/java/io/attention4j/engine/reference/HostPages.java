@@ -1,6 +1,7 @@
 package io.attention4j.engine.reference;
 
 import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Grouped;
 import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvFormat.Q8;
 import io.attention4j.engine.tensor.BFloat16;
@@ -45,6 +46,9 @@ final class HostPages {
                 (double) page.get(ValueLayout.JAVA_BYTE, i)
                     * page.get(Tensor.FLOAT, Q8.scaleOffset(capacity, dim) + (i / dim) * 4L);
             case Q4 q4 -> q4(page, capacity, dim, i / dim, i % dim);
+            case Grouped grouped -> grouped(page, grouped, capacity, dim, i / dim, i % dim);
+            case KvFormat.Staircase mixed ->
+                throw new IllegalArgumentException("a page has one format of a staircase");
           };
     }
   }
@@ -62,6 +66,26 @@ final class HostPages {
             + group * Q4.PARAMETER_BYTES;
     double step = Float.float16ToFloat(page.get(Tensor.SHORT, parameters));
     return code * step + Float.float16ToFloat(page.get(Tensor.SHORT, parameters + Short.BYTES));
+  }
+
+  private static double grouped(
+      MemorySegment page, Grouped format, int capacity, int dim, int slot, int element) {
+    boolean channels = format.axis() == Grouped.Axis.CHANNEL;
+    int line = channels ? element : slot;
+    int column = channels ? slot : element;
+    int columnInSegment = column % Grouped.SEGMENT;
+    long word =
+        column / Grouped.SEGMENT * format.segmentBytes(capacity, dim)
+            + (long) (line / format.blockLines()) * Grouped.BLOCK_BYTES
+            + columnInSegment % 16 * 4L;
+    int shift = (line % format.blockLines() * 4 + columnInSegment / 16) * format.bits();
+    int code = page.get(Tensor.INT, word) >>> shift & format.mostCode();
+    long parameter = 2L * ((long) (column / format.group()) * format.lines(capacity, dim) + line);
+    double step =
+        Float.float16ToFloat(page.get(Tensor.SHORT, format.stepOffset(capacity, dim) + parameter));
+    return code * step
+        + Float.float16ToFloat(
+            page.get(Tensor.SHORT, format.minimumOffset(capacity, dim) + parameter));
   }
 
   private static double plain(MemorySegment page, DType dtype, int index) {

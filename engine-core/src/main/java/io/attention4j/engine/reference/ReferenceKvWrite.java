@@ -18,7 +18,7 @@ import java.lang.foreign.ValueLayout;
 final class ReferenceKvWrite implements KvWriteKernel {
   @Override
   public Support supports(KvFormat format) {
-    return Support.YES;
+    return KvWriteKernel.bySlots(format);
   }
 
   @Override
@@ -62,7 +62,13 @@ final class ReferenceKvWrite implements KvWriteKernel {
         long parameters = Q4.parameterOffset(capacity, dim) + (long) slot * Q4.parameterBytes(dim);
         Q4Slots.encode(values, 0, dim, page, codes, page, parameters);
       }
+      case KvFormat.Grouped grouped -> throw notBySlots(format);
+      case KvFormat.Staircase staircase -> throw notBySlots(format);
     }
+  }
+
+  private static IllegalArgumentException notBySlots(KvFormat format) {
+    return new IllegalArgumentException(format + " pages are not written slot by slot");
   }
 
   /** NaN if any value is: a poisoned slot stays visible instead of becoming a number. */

@@ -76,6 +76,50 @@ class OnlineSoftmaxTest {
     assertArrayEquals(new float[] {1e30f}, lseA.toFloats());
   }
 
+  /** Kernels keep partial results in arrays; Aaren keeps one state: the same rule, to rounding. */
+  @Test
+  void statesInArraysCombineAsStates() {
+    double[] scores = {0.5, -3, 7, 6.5, EMPTY, -40};
+    double[][] values = {{1, -2}, {3, 0.5}, {-1, 4}, {2, 2}, {9, 9}, {0.1, 0.2}};
+    for (double nats : new double[] {1, Math.log(2)}) {
+      SoftmaxState whole = new SoftmaxState(2);
+      SoftmaxState key = new SoftmaxState(2);
+      float[] max = new float[scores.length];
+      float[] sum = new float[scores.length];
+      float[] weighted = new float[2 * scores.length];
+      for (int i = 0; i < scores.length; i++) {
+        key.set(scores[i], values[i], 0);
+        whole.combine(key);
+        max[i] = (float) (scores[i] / nats);
+        sum[i] = (float) key.sum();
+        weighted[2 * i] = (float) (key.sum() * values[i][0]);
+        weighted[2 * i + 1] = (float) (key.sum() * values[i][1]);
+      }
+      for (int i = scores.length - 2; i >= 0; i--) {
+        SoftmaxState.combine(max, sum, weighted, 2, i, i + 1, nats);
+      }
+      assertEquals(whole.lse(), max[0] * nats + Math.log(sum[0]), 1e-6);
+      assertEquals(whole.output(0), weighted[0] / sum[0], 1e-6);
+      assertEquals(whole.output(1), weighted[1] / sum[0], 1e-6);
+    }
+  }
+
+  @Test
+  void statesInArraysKeepEmptyAndNaN() {
+    float[] max = {EMPTY, EMPTY, EMPTY, 3};
+    float[] sum = {0, 0, Float.NaN, 2};
+    float[] weighted = {0, 0, Float.NaN, 5};
+    SoftmaxState.combine(max, sum, weighted, 1, 0, 1, 1);
+    assertEquals(0, sum[0]);
+    assertEquals(EMPTY, max[0]);
+    SoftmaxState.combine(max, sum, weighted, 1, 1, 3, 1);
+    assertEquals(3, max[1]);
+    assertEquals(2, sum[1]);
+    assertEquals(5, weighted[1]);
+    SoftmaxState.combine(max, sum, weighted, 1, 1, 2, 1);
+    assertTrue(Float.isNaN(sum[1]) && Float.isNaN(weighted[1]));
+  }
+
   @Test
   void aSinkIsAKeyOfValueZero() {
     Tensor a = out(4, 8, 4, 8);

@@ -26,8 +26,6 @@ final class ScalarRows {
   private final AttentionSpec spec;
   private final MaskBounds mask;
   private final TileTable table;
-  private final PageReader keyReader;
-  private final PageReader valueReader;
 
   private AttentionBatch batch;
   private AttentionInputs in;
@@ -54,8 +52,6 @@ final class ScalarRows {
     this.spec = spec;
     this.mask = mask;
     this.table = table;
-    keyReader = new PageReader(spec.keyFormat());
-    valueReader = new PageReader(spec.valueFormat());
     row = new int[mostRows];
     q = new float[mostRows * spec.headDim()];
     max = new double[mostRows];
@@ -142,24 +138,8 @@ final class ScalarRows {
   }
 
   private void load(KvPage page, int at, int run, int firstSlot, int k) {
-    keyReader.read(
-        PageFormat.host(page.keys()),
-        page.keyOffset(),
-        page.capacity(),
-        spec.headDim(),
-        at,
-        run,
-        keys,
-        k * spec.headDim());
-    valueReader.read(
-        PageFormat.host(page.values()),
-        page.valueOffset(),
-        page.capacity(),
-        spec.valueDim(),
-        at,
-        run,
-        values,
-        k * spec.valueDim());
+    PageReader.keys(page, at, run, keys, k * spec.headDim());
+    PageReader.values(page, at, run, values, k * spec.valueDim());
     for (int i = 0; i < run; i++) {
       slot[k + i] = firstSlot + i;
       position[k + i] = page.position(at + i);

@@ -31,8 +31,13 @@ final class AttentionSource {
 
   /** Whether the kernels take it and the device has the local memory. */
   static Support supports(AttentionSpec spec, ClDevice device) {
-    if (spec.keyFormat() instanceof KvFormat.Q4 || spec.valueFormat() instanceof KvFormat.Q4) {
-      return Support.no("keys or values in Q4, which opencl does not read; use q8 or f16");
+    for (KvFormat format : List.of(spec.keyFormat(), spec.valueFormat())) {
+      if (!(format instanceof KvFormat.Plain || format instanceof KvFormat.Q8)) {
+        return Support.no(
+            "keys or values in "
+                + format.getClass().getSimpleName()
+                + " pages, which opencl does not read; use q8 or f16");
+      }
     }
     if (containsCode(spec.mask())) {
       return Support.no("mask Custom is code of the JVM, which a device cannot call");
@@ -177,7 +182,7 @@ final class AttentionSource {
     return switch (format) {
       case KvFormat.Plain plain -> plain.dtype().name();
       case KvFormat.Q8 q8 -> "Q8";
-      case KvFormat.Q4 q4 -> throw new IllegalArgumentException("Q4 is refused by supports");
+      default -> throw new IllegalArgumentException(format + " is refused by supports");
     };
   }
 }

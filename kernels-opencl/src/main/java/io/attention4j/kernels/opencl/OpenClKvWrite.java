@@ -23,7 +23,7 @@ final class OpenClKvWrite implements KvWriteKernel {
   public Support supports(KvFormat format) {
     return format instanceof KvFormat.Q4
         ? Support.no("Q4, which opencl does not write; use q8 or f16")
-        : Support.YES;
+        : KvWriteKernel.bySlots(format);
   }
 
   @Override
@@ -95,6 +95,10 @@ final class OpenClKvWrite implements KvWriteKernel {
               slot);
       case KvFormat.Q4 q4 ->
           throw new IllegalArgumentException("opencl does not write Q4 pages; use q8 or f16");
+      case KvFormat.Grouped grouped ->
+          throw new IllegalArgumentException("opencl does not write pages in groups");
+      case KvFormat.Staircase staircase ->
+          throw new IllegalArgumentException("a page has one format of a staircase");
     }
   }
 }

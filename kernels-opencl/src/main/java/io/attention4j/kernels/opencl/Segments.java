@@ -186,7 +186,7 @@ final class Segments {
     return switch (format) {
       case KvFormat.Plain plain -> plain.dtype().bytes(dim) * slots;
       case Q8 q8 -> (long) dim * slots;
-      case KvFormat.Q4 q4 -> throw new IllegalArgumentException("Q4 is refused by supports");
+      default -> throw new IllegalArgumentException(format + " is refused by supports");
     };
   }
 

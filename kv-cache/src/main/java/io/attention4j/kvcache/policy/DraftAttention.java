@@ -116,9 +116,7 @@ final class DraftAttention implements KvPolicy, TokenRanker.Ranking {
     }
 
     private double rowWeight(int row, boolean promptEnds) {
-      return promptEnds && settings.weighted() && rows.size() > 1
-          ? row / (rows.size() - 1.0)
-          : 1;
+      return promptEnds && settings.weighted() && rows.size() > 1 ? row / (rows.size() - 1.0) : 1;
     }
 
     private void add(int token, double weight) {

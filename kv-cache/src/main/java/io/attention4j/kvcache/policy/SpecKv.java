@@ -44,8 +44,7 @@ public record SpecKv(
   /** Checks the ranges. */
   public SpecKv {
     if (kernel % 2 == 0) {
-      throw new IllegalArgumentException(
-          "KV policy 'speckv' needs an odd kernel, not " + kernel);
+      throw new IllegalArgumentException("KV policy 'speckv' needs an odd kernel, not " + kernel);
     }
   }
 

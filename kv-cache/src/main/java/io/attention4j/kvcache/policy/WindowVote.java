@@ -38,11 +38,7 @@ final class WindowVote {
     long firstRow = window.position(0);
     for (int head = 0; head < scores.length; head++) {
       double[] votes = new double[entries.count(head)];
-      mass.of(
-          entries,
-          head,
-          window,
-          (entry, weights) -> votes[entry] = ofRows(weights));
+      mass.of(entries, head, window, (entry, weights) -> votes[entry] = ofRows(weights));
       scores[head] = pooled(entries, head, votes, firstRow);
     }
     return scores;

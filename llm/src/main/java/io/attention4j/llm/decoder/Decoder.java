@@ -200,6 +200,14 @@ public final class Decoder implements AutoCloseable {
     return activations.maxRows();
   }
 
+  /**
+   * Whether a step can give this many candidates, at least 1, instead of logits: where logits do
+   * not lie in host memory and the device can find the highest.
+   */
+  public boolean picks(int candidates) {
+    return head.picks(candidates);
+  }
+
   /** Bytes of weights that one token reads: what bounds decoding. */
   public long weightBytesPerToken() {
     long bytes = head.weightBytes();

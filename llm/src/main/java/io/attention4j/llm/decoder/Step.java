@@ -13,6 +13,8 @@ public final class Step {
   public enum Output {
     /** Logits [vocabulary]. */
     LOGITS,
+    /** The tokens with the highest logits. */
+    CANDIDATES,
     /** The normalised hidden state [modelDim] that logits are computed from. */
     HIDDEN
   }
@@ -22,6 +24,16 @@ public final class Step {
   public interface RowSink {
     /** The F32 values of a row of the step, at a byte offset of host memory. */
     void accept(int row, MemorySegment values, long byteOffset);
+  }
+
+  /** Takes candidates under the same terms. */
+  @FunctionalInterface
+  public interface CandidateSink {
+    /**
+     * The highest logits of a row of the step and their tokens, {@code count} of each from {@code
+     * at} on, the highest first and equal ones by token.
+     */
+    void accept(int row, int[] ids, float[] values, int at, int count);
   }
 
   final LayerState[] states;
@@ -34,6 +46,8 @@ public final class Step {
   Output output;
   int outputFrom;
   RowSink sink;
+  int candidates;
+  CandidateSink candidateSink;
 
   // The scheduler's, under its lock.
   Condition changed;
@@ -80,6 +94,19 @@ public final class Step {
     output = wanted;
     outputFrom = firstRow;
     sink = target;
+    return this;
+  }
+
+  /**
+   * Wants candidates of the rows from {@code firstRow} on.
+   *
+   * @param count how many, one that {@link Decoder#picks} takes
+   */
+  public Step candidates(int count, int firstRow, CandidateSink target) {
+    output = Output.CANDIDATES;
+    outputFrom = firstRow;
+    candidates = count;
+    candidateSink = target;
     return this;
   }
 

@@ -29,8 +29,8 @@ public enum PageFormat {
   }
 
   /**
-   * The constant of a format that kernels read where it lies; for Q4, which {@link PageReader}
-   * expands by tiles, that of the tile.
+   * The constant of a format that kernels read where it lies; that of the tile for the others,
+   * whose pages are expanded by tiles: Q4, groups, and all pages of a staircase.
    */
   public static PageFormat of(KvFormat format) {
     return switch (format) {
@@ -43,7 +43,14 @@ public enum PageFormat {
           };
       case KvFormat.Q8 q8 -> Q8;
       case KvFormat.Q4 q4 -> F32;
+      case KvFormat.Grouped grouped -> F32;
+      case KvFormat.Staircase staircase -> F32;
     };
+  }
+
+  /** Whether pages of a format are expanded to a tile of floats. */
+  public static boolean expands(KvFormat format) {
+    return !(format instanceof KvFormat.Plain || format instanceof KvFormat.Q8);
   }
 
   /** Bytes of an element (of its code). */

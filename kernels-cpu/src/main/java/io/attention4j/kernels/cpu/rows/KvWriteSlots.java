@@ -27,7 +27,7 @@ public final class KvWriteSlots implements KvWriteKernel {
 
   @Override
   public Support supports(KvFormat format) {
-    return Support.YES;
+    return KvWriteKernel.bySlots(format);
   }
 
   @Override
@@ -78,7 +78,13 @@ public final class KvWriteSlots implements KvWriteKernel {
             pageAt + Q4.parameterOffset(capacity, dim) + (long) slot * Q4.parameterBytes(dim);
         Q4Slots.encode(row, 0, dim, page, codes, page, parameters);
       }
+      case KvFormat.Grouped grouped -> throw notBySlots(format);
+      case KvFormat.Staircase staircase -> throw notBySlots(format);
     }
+  }
+
+  private static IllegalArgumentException notBySlots(KvFormat format) {
+    return new IllegalArgumentException(format + " pages are not written slot by slot");
   }
 
   private void storeQ8(int dim, MemorySegment page, long codesAt, long scaleAt) {

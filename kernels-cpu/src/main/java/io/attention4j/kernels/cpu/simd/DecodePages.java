@@ -2,23 +2,29 @@ package io.attention4j.kernels.cpu.simd;
 
 import static io.attention4j.engine.attention.KvFormat.Q8.scaleOffset;
 import static io.attention4j.kernels.cpu.attention.TileTable.KEYS;
+import static io.attention4j.kernels.cpu.simd.GroupLines.COLUMNS;
 
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.GatheredKeys;
+import io.attention4j.engine.attention.KvFormat.Grouped;
+import io.attention4j.engine.attention.KvFormat.Grouped.Axis;
 import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.Selection;
+import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
 import io.attention4j.kernels.cpu.attention.PageFormat;
+import io.attention4j.kernels.cpu.attention.PageReader;
 import io.attention4j.kernels.cpu.attention.TileTable;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
  * Walks over the pages of a chunk's runs for {@link Decode}: scores of all rows, then sums of
- * values. Gathered keys are copied to a page of their own first, Q4 pages expanded by tiles.
+ * values. Gathered keys are copied to a page of their own first; Q4 pages are expanded by tiles,
+ * those of groups read as codes ({@link GroupLines}) where their axis allows.
  */
 final class DecodePages {
   private final AttentionSpec spec;
@@ -43,8 +49,8 @@ final class DecodePages {
     this.values = values;
     keyFormat = PageFormat.of(spec.keyFormat());
     valueFormat = PageFormat.of(spec.valueFormat());
-    expandsKeys = spec.keyFormat() instanceof Q4;
-    expandsValues = spec.valueFormat() instanceof Q4;
+    expandsKeys = PageFormat.expands(spec.keyFormat());
+    expandsValues = PageFormat.expands(spec.valueFormat());
   }
 
   /** Takes the arguments of a run. */
@@ -77,6 +83,7 @@ final class DecodePages {
   /** Sums the values of the room's runs. */
   void addValues(int sequence, int kvHead, DecodeRoom room) {
     Arrays.fill(room.sums, 0, room.quads * values.sumFloats(), 0);
+    Arrays.fill(room.groupSums, 0, room.quads * room.valueHalves * GroupLines.SUMS, 0);
     GatheredKeys gathered =
         in.selection() instanceof Selection.Gathered(GatheredKeys keys) ? keys : null;
     int key = 0;
@@ -107,9 +114,10 @@ final class DecodePages {
       }
       int part = Math.min(page.length() - at, keys - k);
       MemorySegment memory = PageFormat.host(page.keys());
-      if (expandsKeys) {
-        Q4Expand.slots(
-            memory, page.keyOffset(), page.capacity(), spec.headDim(), at, part, room.gathered, 0);
+      if (page.keyFormat() instanceof Grouped format && format.axis() == Axis.CHANNEL) {
+        scoreGroups(format, memory, page, at, part, key + k, room);
+      } else if (expandsKeys) {
+        expandKeys(page, at, part, room, 0);
         scoreQuads(room.gathered, 0, KEYS, 0, part, key + k, room);
       } else {
         scoreQuads(memory, page.keyOffset(), page.capacity(), at, part, key + k, room);
@@ -158,6 +166,78 @@ final class DecodePages {
     }
   }
 
+  /** Scores of keys by channel, without expanding them. */
+  private void scoreGroups(
+      Grouped format,
+      MemorySegment memory,
+      KvPage page,
+      int slot,
+      int count,
+      int key,
+      DecodeRoom room) {
+    int dim = spec.headDim();
+    int end = slot + count;
+    for (int half = slot / COLUMNS; half * COLUMNS < end; half++) {
+      int from = Math.max(slot, half * COLUMNS);
+      int keys = Math.min(end, (half + 1) * COLUMNS) - from;
+      for (int quad = 0; quad < room.quads; quad++) {
+        Arrays.fill(room.halfSums, 0);
+        GroupLines.add(
+            format,
+            memory,
+            page.keyOffset(),
+            page.capacity(),
+            dim,
+            half,
+            0,
+            dim,
+            room.lines,
+            quad * 4 * dim,
+            room.halfSums,
+            0,
+            room.multipliers);
+        int to = room.scoresAt(quad, key + from - slot);
+        if (keys == COLUMNS) {
+          GroupLines.interleave(room.halfSums, 0, room.scores, to);
+        } else {
+          GroupLines.interleave(room.halfSums, 0, room.halfScores, 0);
+          int first = 4 * (from - half * COLUMNS);
+          System.arraycopy(room.halfScores, first, room.scores, to, 4 * keys);
+        }
+      }
+    }
+  }
+
+  /** Sums of values by token, without expanding them. */
+  private void addGroups(
+      Grouped format,
+      MemorySegment memory,
+      KvPage page,
+      int slot,
+      int count,
+      int key,
+      DecodeRoom room) {
+    int dim = spec.valueDim();
+    for (int quad = 0; quad < room.quads; quad++) {
+      for (int half = 0; half * COLUMNS < dim; half++) {
+        GroupLines.add(
+            format,
+            memory,
+            page.valueOffset(),
+            page.capacity(),
+            dim,
+            half,
+            slot,
+            count,
+            room.scores,
+            room.scoresAt(quad, key),
+            room.groupSums,
+            (quad * room.valueHalves + half) * GroupLines.SUMS,
+            room.multipliers);
+      }
+    }
+  }
+
   private boolean scoreEntries(
       GatheredKeys gathered, int sequence, int kvHead, int run, int key, DecodeRoom room) {
     int first = room.runSlot[run];
@@ -173,17 +253,12 @@ final class DecodePages {
         at -= page.length();
         page = in.kv().page(sequence, kvHead, ++p);
       }
-      MemorySegment memory = PageFormat.host(page.keys());
-      copy(
-          expandsKeys,
-          keyFormat,
-          spec.headDim(),
-          memory,
-          page.keyOffset(),
-          page.capacity(),
-          at,
-          room,
-          k);
+      if (expandsKeys) {
+        expandKeys(page, at, 1, room, k);
+      } else {
+        MemorySegment memory = PageFormat.host(page.keys());
+        copy(keyFormat, spec.headDim(), memory, page.keyOffset(), page.capacity(), at, room, k);
+      }
       room.position[k] = MaskBounds.relative(batch, sequence, page.position(at));
       float[] bias = page.bias();
       biased |= bias != null;
@@ -209,16 +284,12 @@ final class DecodePages {
       }
       int part = Math.min(page.length() - at, keys - k);
       MemorySegment memory = PageFormat.host(page.values());
-      if (expandsValues) {
-        Q4Expand.slots(
-            memory,
-            page.valueOffset(),
-            page.capacity(),
-            spec.valueDim(),
-            at,
-            part,
-            room.gathered,
-            0);
+      if (page.valueFormat() instanceof Grouped format
+          && format.axis() == Axis.TOKEN
+          && at % format.blockLines() == 0) {
+        addGroups(format, memory, page, at, part, key + k, room);
+      } else if (expandsValues) {
+        expandValues(page, at, part, room, 0);
         addQuads(room.gathered, 0, KEYS, 0, part, key + k, room);
       } else {
         addQuads(memory, page.valueOffset(), page.capacity(), at, part, key + k, room);
@@ -265,24 +336,49 @@ final class DecodePages {
         at -= page.length();
         page = in.kv().page(sequence, kvHead, ++p);
       }
-      MemorySegment memory = PageFormat.host(page.values());
-      copy(
-          expandsValues,
-          valueFormat,
-          spec.valueDim(),
-          memory,
-          page.valueOffset(),
-          page.capacity(),
-          at,
-          room,
-          k);
+      if (expandsValues) {
+        expandValues(page, at, 1, room, k);
+      } else {
+        MemorySegment memory = PageFormat.host(page.values());
+        copy(
+            valueFormat, spec.valueDim(), memory, page.valueOffset(), page.capacity(), at, room, k);
+      }
     }
     addQuads(room.gathered, 0, KEYS, 0, keys, key, room);
   }
 
+  /** Keys as floats in slots [k, k + count) of the room's page. */
+  private void expandKeys(KvPage page, int slot, int count, DecodeRoom room, int k) {
+    int dim = spec.headDim();
+    if (page.keyFormat() instanceof Q4) {
+      MemorySegment memory = PageFormat.host(page.keys());
+      Q4Expand.slots(memory, page.keyOffset(), page.capacity(), dim, slot, count, room.gathered, k);
+      return;
+    }
+    PageReader.keys(page, slot, count, room.expanded, 0);
+    store(room, k, count * dim, dim);
+  }
+
+  /** Values as floats in slots [k, k + count) of the room's page. */
+  private void expandValues(KvPage page, int slot, int count, DecodeRoom room, int k) {
+    int dim = spec.valueDim();
+    if (page.valueFormat() instanceof Q4) {
+      MemorySegment memory = PageFormat.host(page.values());
+      Q4Expand.slots(
+          memory, page.valueOffset(), page.capacity(), dim, slot, count, room.gathered, k);
+      return;
+    }
+    PageReader.values(page, slot, count, room.expanded, 0);
+    store(room, k, count * dim, dim);
+  }
+
+  private static void store(DecodeRoom room, int k, int floats, int dim) {
+    long to = (long) k * dim * Float.BYTES;
+    MemorySegment.copy(room.expanded, 0, room.gathered, Tensor.FLOAT, to, floats);
+  }
+
   /** Copies a slot of a page to slot {@code k} of the room's page of {@link TileTable#KEYS}. */
   private static void copy(
-      boolean expand,
       PageFormat format,
       int dim,
       MemorySegment memory,
@@ -291,10 +387,6 @@ final class DecodePages {
       int slot,
       DecodeRoom room,
       int k) {
-    if (expand) {
-      Q4Expand.slots(memory, offset, capacity, dim, slot, 1, room.gathered, k);
-      return;
-    }
     long bytes = (long) dim * format.elementBytes();
     MemorySegment.copy(memory, offset + slot * bytes, room.gathered, k * bytes, bytes);
     if (format == PageFormat.Q8) {

@@ -3,7 +3,6 @@ package io.attention4j.kernels.cpu.simd;
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.KvFormat;
-import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
 import io.attention4j.kernels.cpu.attention.PageFormat;
@@ -73,9 +72,30 @@ final class DecodeRoom {
 
   /**
    * A page of {@link TileTable#KEYS} slots for the keys or values of a gathered run, or for those
-   * of a Q4 page as floats; null where neither is read.
+   * of a page as floats where {@link PageFormat#expands}; null where neither is read.
    */
   final MemorySegment gathered;
+
+  /** On the way there: [KEYS, dim]. */
+  final float[] expanded;
+
+  /** Queries of each quad as [headDim][4], and room for {@link GroupLines}; empty without groups. */
+  final float[] lines;
+
+  /** Scratch memory of {@link GroupLines}. */
+  final float[] multipliers;
+
+  /** Sums of a half of a segment of keys. */
+  final float[] halfSums = new float[GroupLines.SUMS];
+
+  /** The same, by key. */
+  final float[] halfScores = new float[GroupLines.SUMS];
+
+  /** Halves of segments of a value; 0 without groups. */
+  final int valueHalves;
+
+  /** Sums of values in groups: [quad][half][4][32]. */
+  final float[] groupSums;
 
   /** First slot of each run; for gathered keys the first entry. */
   int[] runSlot = new int[16];
@@ -110,10 +130,20 @@ final class DecodeRoom {
     rowFloats = new float[Math.max(dots.rowFloats(), values.rowFloats())];
     gathered =
         spec.selection() == AttentionSpec.SelectionKind.GATHERED
-                || spec.keyFormat() instanceof Q4
-                || spec.valueFormat() instanceof Q4
+                || PageFormat.expands(spec.keyFormat())
+                || PageFormat.expands(spec.valueFormat())
             ? Arena.ofAuto().allocate(gatheredBytes(spec), Tensor.ALIGNMENT_BYTES)
             : null;
+    boolean groups = groups(spec.keyFormat()) || groups(spec.valueFormat());
+    lines = new float[groups ? MOST_ROWS * headDim : 0];
+    multipliers = new float[groups ? GroupLines.scratch(Math.max(TileTable.KEYS, headDim)) : 0];
+    valueHalves = groups ? Math.ceilDiv(spec.valueDim(), GroupLines.COLUMNS) : 0;
+    groupSums = new float[MOST_ROWS / 4 * valueHalves * GroupLines.SUMS];
+    expanded = gathered == null ? null : new float[(int) (gathered.byteSize() / Float.BYTES)];
+  }
+
+  private static boolean groups(KvFormat format) {
+    return format instanceof KvFormat.Grouped || format instanceof KvFormat.Staircase;
   }
 
   private static long gatheredBytes(AttentionSpec spec) {
@@ -123,7 +153,7 @@ final class DecodeRoom {
   }
 
   private static long tileBytes(KvFormat format, int dim) {
-    return (format instanceof Q4 ? KvFormat.F32 : format).pageBytes(TileTable.KEYS, dim);
+    return (PageFormat.expands(format) ? KvFormat.F32 : format).pageBytes(TileTable.KEYS, dim);
   }
 
   /** Starts a piece: no rows, no runs. */
@@ -159,6 +189,10 @@ final class DecodeRoom {
     for (int i = 0; i < quads; i++) {
       inBlocks[i] = dots.pack(q, i * 4 * headDim, packed, i * dots.packedFloats());
     }
+    for (int i = 0; lines.length > 0 && i < quads * 4 * headDim; i++) {
+      int quad = i / (4 * headDim);
+      lines[i] = q[(4 * quad + i % 4) * headDim + i / 4 % headDim];
+    }
   }
 
   /** Adds a run of keys. */
@@ -192,6 +226,15 @@ final class DecodeRoom {
       }
     }
     return true;
+  }
+
+  /** Adds the sums of values in groups of a row. */
+  void addGroups(int ofRow, float[] to, int at, int valueDim) {
+    for (int d = 0; valueHalves > 0 && d < valueDim; d++) {
+      int half = ofRow / 4 * valueHalves + d / GroupLines.COLUMNS;
+      to[at + d] +=
+          groupSums[(4 * half + ofRow % 4) * GroupLines.COLUMNS + d % GroupLines.COLUMNS];
+    }
   }
 
   /** Index in {@link #scores} of a key of a quad. */

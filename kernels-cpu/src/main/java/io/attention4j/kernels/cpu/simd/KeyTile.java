@@ -9,7 +9,6 @@ import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.PagedKv;
 import io.attention4j.kernels.cpu.attention.MaskBounds;
-import io.attention4j.kernels.cpu.attention.PageFormat;
 import io.attention4j.kernels.cpu.attention.PageReader;
 import io.attention4j.kernels.cpu.attention.TileTable;
 import jdk.incubator.vector.FloatVector;
@@ -22,8 +21,6 @@ import jdk.incubator.vector.FloatVector;
 final class KeyTile {
   private final int headDim;
   private final int valueDim;
-  private final PageReader keyReader;
-  private final PageReader valueReader;
 
   /** [KEYS, headDim]; rows past {@link #count} hold anything. */
   final float[] keys;
@@ -61,8 +58,6 @@ final class KeyTile {
   KeyTile(AttentionSpec spec) {
     headDim = spec.headDim();
     valueDim = spec.valueDim();
-    keyReader = new PageReader(spec.keyFormat());
-    valueReader = new PageReader(spec.valueFormat());
     // A last panel of 6 or 4 keys may reach past the tile's keys, and one of values past its row.
     keys = new float[(TileTable.KEYS + 4) * headDim];
     values = new float[TileTable.KEYS * valueDim + 4];
@@ -131,24 +126,8 @@ final class KeyTile {
 
   private void append(
       AttentionBatch batch, int sequence, KvPage page, int at, int run, int firstSlot) {
-    keyReader.read(
-        PageFormat.host(page.keys()),
-        page.keyOffset(),
-        page.capacity(),
-        headDim,
-        at,
-        run,
-        keys,
-        count * headDim);
-    valueReader.read(
-        PageFormat.host(page.values()),
-        page.valueOffset(),
-        page.capacity(),
-        valueDim,
-        at,
-        run,
-        values,
-        count * valueDim);
+    PageReader.keys(page, at, run, keys, count * headDim);
+    PageReader.values(page, at, run, values, count * valueDim);
     float[] slotBias = page.bias();
     biased |= slotBias != null;
     for (int i = 0; i < run; i++) {

@@ -3,13 +3,14 @@ package io.attention4j.kernels.cpu.simd;
 import io.attention4j.engine.attention.AttentionOutputs;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.Normalizer;
+import io.attention4j.engine.attention.SoftmaxState;
 import java.util.Arrays;
 
 /**
  * Results of rows over a part of their keys: maximum, sum of weights and weighted values. Parts of
- * a row are combined in key order by the associative rule of online softmax (Milakov and Gimelshein
- * 2018, arXiv 1805.02867), so that the result depends on where keys are cut and not on who computed
- * a part.
+ * a row are combined in key order by {@link SoftmaxState#combine(float[], float[], float[], int,
+ * int, int, double)}, those of other normalisers added, so that the result depends on where keys
+ * are cut and not on who computed a part.
  */
 final class PartialRows {
   private final int dim;
@@ -83,21 +84,12 @@ final class PartialRows {
   }
 
   private void add(int into, int from) {
-    float keep = 1;
-    float take = 1;
     if (softmax) {
-      // Not the maximum: a part of NaN scores has none, and must reach the result.
-      if (sum[from] == 0) {
-        return;
-      }
-      float top = Math.max(max[into], max[from]);
-      keep = (float) Math.exp((max[into] - top) / Exp2.LOG2_E);
-      take = (float) Math.exp((max[from] - top) / Exp2.LOG2_E);
-      max[into] = top;
-      sum[into] = sum[into] * keep + sum[from] * take;
+      SoftmaxState.combine(max, sum, weighted, dim, into, from, RowResult.LN_2);
+      return;
     }
     for (int d = 0; d < dim; d++) {
-      weighted[into * dim + d] = weighted[into * dim + d] * keep + weighted[from * dim + d] * take;
+      weighted[into * dim + d] += weighted[from * dim + d];
     }
   }
 }

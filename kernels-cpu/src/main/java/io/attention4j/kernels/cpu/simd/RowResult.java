@@ -10,7 +10,8 @@ import java.lang.foreign.MemorySegment;
 
 /** Ends a row: the divisor of its weighted values and its lse, with the sink of its head. */
 final class RowResult {
-  private static final double LN_2 = Math.log(2);
+  /** Natural units of a maximum of powers of two. */
+  static final double LN_2 = Math.log(2);
 
   private final boolean softmax;
   private final float[] sinks;
