@@ -57,7 +57,6 @@ class DraftTest {
   @ValueSource(
       strings = {
         "speckv:tokens=4000",
-        "speckv:keep=1",
         "specpc:tokens=4000",
         "specpc:keep=1",
         "speckv:tokens=4000;prompt=4000",

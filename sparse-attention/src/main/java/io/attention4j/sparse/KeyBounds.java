@@ -10,11 +10,14 @@ import java.util.Arrays;
  * run over floats. Not thread-safe.
  */
 final class KeyBounds implements KeyMemory {
+  private static final int TILE = 512;
+
   private final int keyBlock;
   private final int headDim;
   private final float[][][] least; // [kvHead][element][block]
   private final float[][][] most;
   private final float[] key;
+  private final float[] sums = new float[TILE];
   private int blocks;
 
   KeyBounds(int keyBlock, int kvHeads, int headDim) {
@@ -31,22 +34,51 @@ final class KeyBounds implements KeyMemory {
   }
 
   /**
-   * Raises {@code bounds[b]} to the largest dot product that the query can have with any vector
-   * between the bounds of block b: sum over elements of max(q least, q most).
+   * Raises {@code bounds[b]} to the largest dot product that one of the queries can have with any
+   * vector between the bounds of block b: sum over elements of max(q least, q most). Tiles of
+   * blocks stay in the first-level cache while all queries of a group pass over them.
    *
-   * @param sums as many as blocks, overwritten
+   * @param queries [query][headDim]
    */
-  void raise(int kvHead, float[] query, float[] sums, float[] bounds) {
-    Arrays.fill(sums, 0, blocks, 0);
-    for (int d = 0; d < headDim; d++) {
-      float[] extreme = query[d] >= 0 ? most[kvHead][d] : least[kvHead][d];
-      float factor = query[d];
-      for (int b = 0; b < blocks; b++) {
-        sums[b] += factor * extreme[b];
+  void raise(int kvHead, float[][] queries, float[] bounds) {
+    for (int from = 0; from < blocks; from += TILE) {
+      int count = Math.min(TILE, blocks - from);
+      for (float[] query : queries) {
+        Arrays.fill(sums, 0);
+        int d = 0;
+        for (; d + 4 <= headDim; d += 4) {
+          addFour(kvHead, query, d, from, count);
+        }
+        for (; d < headDim; d++) {
+          float[] x = extreme(kvHead, d, query[d]);
+          for (int b = 0; b < count; b++) {
+            sums[b] += query[d] * x[from + b];
+          }
+        }
+        for (int b = 0; b < count; b++) {
+          bounds[from + b] = Math.max(bounds[from + b], sums[b]);
+        }
       }
     }
-    for (int b = 0; b < blocks; b++) {
-      bounds[b] = Math.max(bounds[b], sums[b]);
+  }
+
+  private float[] extreme(int kvHead, int element, float factor) {
+    return factor >= 0 ? most[kvHead][element] : least[kvHead][element];
+  }
+
+  /** Four elements at once: a sum is loaded and stored a quarter as often. */
+  private void addFour(int kvHead, float[] query, int d, int from, int count) {
+    float q0 = query[d];
+    float q1 = query[d + 1];
+    float q2 = query[d + 2];
+    float q3 = query[d + 3];
+    float[] x0 = extreme(kvHead, d, q0);
+    float[] x1 = extreme(kvHead, d + 1, q1);
+    float[] x2 = extreme(kvHead, d + 2, q2);
+    float[] x3 = extreme(kvHead, d + 3, q3);
+    float[] target = sums;
+    for (int b = 0; b < count; b++) {
+      target[b] += q0 * x0[from + b] + q1 * x1[from + b] + q2 * x2[from + b] + q3 * x3[from + b];
     }
   }
 

@@ -24,8 +24,7 @@ final class Quest implements GatedSelector {
   private final Options options;
   private final LayerShape shape;
   private final double[] wide;
-  private final float[] query;
-  private float[] sums = {};
+  private final float[][] queries; // of a group
   private float[] bounds = {};
   private long[] order = {};
 
@@ -66,7 +65,7 @@ final class Quest implements GatedSelector {
     this.options = options;
     this.shape = shape;
     wide = new double[shape.headDim()];
-    query = new float[shape.headDim()];
+    queries = new float[shape.queryHeads() / shape.kvHeads()][shape.headDim()];
   }
 
   @Override
@@ -116,17 +115,15 @@ final class Quest implements GatedSelector {
   private void bound(QueryBlock rows, KeyBounds memory) {
     if (bounds.length < memory.blocks()) {
       bounds = new float[2 * memory.blocks()];
-      sums = new float[2 * memory.blocks()];
     }
     Arrays.fill(bounds, 0, memory.blocks(), Float.NEGATIVE_INFINITY);
-    int group = shape.queryHeads() / shape.kvHeads();
-    for (int h = rows.head() * group; h < (rows.head() + 1) * group; h++) {
-      rows.query(h, wide);
-      for (int d = 0; d < query.length; d++) {
-        query[d] = (float) wide[d];
+    for (int i = 0; i < queries.length; i++) {
+      rows.query(rows.head() * queries.length + i, wide);
+      for (int d = 0; d < wide.length; d++) {
+        queries[i][d] = (float) wide[d];
       }
-      memory.raise(rows.head(), query, sums, bounds);
     }
+    memory.raise(rows.head(), queries, bounds);
   }
 
   /** Sorts by bound, then the earlier page higher. */
