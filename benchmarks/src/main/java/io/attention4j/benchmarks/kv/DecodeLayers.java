@@ -6,6 +6,7 @@ import io.attention4j.engine.attention.Mask;
 import io.attention4j.engine.operator.AttentionLayer;
 import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvCacheContext;
+import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
@@ -173,6 +174,11 @@ final class DecodeLayers implements AutoCloseable {
     public KvCache create(LayerShape shape) {
       made.add(factory.create(shape));
       return made.getLast();
+    }
+
+    @Override
+    public KvUsage usage() {
+      return factory.usage();
     }
 
     @Override
