@@ -17,7 +17,7 @@ final class KeyBounds implements KeyMemory {
   private final float[][][] least; // [kvHead][element][block]
   private final float[][][] most;
   private final float[] key;
-  private final float[] sums = new float[TILE];
+  private float[] sums = {};
   private int blocks;
 
   KeyBounds(int keyBlock, int kvHeads, int headDim) {
@@ -41,22 +41,25 @@ final class KeyBounds implements KeyMemory {
    * @param queries [query][headDim]
    */
   void raise(int kvHead, float[][] queries, float[] bounds) {
+    if (sums.length < blocks) {
+      sums = new float[2 * blocks];
+    }
     for (int from = 0; from < blocks; from += TILE) {
-      int count = Math.min(TILE, blocks - from);
+      int to = Math.min(blocks, from + TILE);
       for (float[] query : queries) {
-        Arrays.fill(sums, 0);
+        Arrays.fill(sums, from, to, 0);
         int d = 0;
         for (; d + 4 <= headDim; d += 4) {
-          addFour(kvHead, query, d, from, count);
+          addFour(kvHead, query, d, from, to);
         }
         for (; d < headDim; d++) {
           float[] x = extreme(kvHead, d, query[d]);
-          for (int b = 0; b < count; b++) {
-            sums[b] += query[d] * x[from + b];
+          for (int b = from; b < to; b++) {
+            sums[b] += query[d] * x[b];
           }
         }
-        for (int b = 0; b < count; b++) {
-          bounds[from + b] = Math.max(bounds[from + b], sums[b]);
+        for (int b = from; b < to; b++) {
+          bounds[b] = Math.max(bounds[b], sums[b]);
         }
       }
     }
@@ -66,8 +69,11 @@ final class KeyBounds implements KeyMemory {
     return factor >= 0 ? most[kvHead][element] : least[kvHead][element];
   }
 
-  /** Four elements at once: a sum is loaded and stored a quarter as often. */
-  private void addFour(int kvHead, float[] query, int d, int from, int count) {
+  /**
+   * Four elements at once: a sum is loaded and stored a quarter as often. All arrays have one
+   * index, without which the compiler would fear that they overlap and not vectorise.
+   */
+  private void addFour(int kvHead, float[] query, int d, int from, int to) {
     float q0 = query[d];
     float q1 = query[d + 1];
     float q2 = query[d + 2];
@@ -77,8 +83,8 @@ final class KeyBounds implements KeyMemory {
     float[] x2 = extreme(kvHead, d + 2, q2);
     float[] x3 = extreme(kvHead, d + 3, q3);
     float[] target = sums;
-    for (int b = 0; b < count; b++) {
-      target[b] += q0 * x0[from + b] + q1 * x1[from + b] + q2 * x2[from + b] + q3 * x3[from + b];
+    for (int b = from; b < to; b++) {
+      target[b] += q0 * x0[b] + q1 * x1[b] + q2 * x2[b] + q3 * x3[b];
     }
   }
 

@@ -105,9 +105,10 @@ final class Quest implements GatedSelector {
     for (int b = 0; b < complete; b++) {
       order[b] = ranked(bounds[b], b);
     }
-    Arrays.sort(order, 0, complete);
+    int best = Math.min(complete, options.pages() - 1);
+    highestLast(order, complete, best);
     chosen.set(last);
-    for (int i = 1; i < options.pages(); i++) {
+    for (int i = 1; i <= best; i++) {
       chosen.set((int) ~order[complete - i]);
     }
   }
@@ -124,6 +125,38 @@ final class Quest implements GatedSelector {
       }
     }
     memory.raise(rows.head(), queries, bounds);
+  }
+
+  /** Moves the highest {@code best} of the first {@code count} values to their end (quickselect). */
+  private static void highestLast(long[] values, int count, int best) {
+    int low = 0;
+    int high = count - 1;
+    int target = count - best; // where the least of the best will stand
+    while (low < high) {
+      long pivot = values[(low + high) >>> 1];
+      int i = low;
+      int j = high;
+      while (i <= j) {
+        while (values[i] < pivot) {
+          i++;
+        }
+        while (values[j] > pivot) {
+          j--;
+        }
+        if (i <= j) {
+          long swapped = values[i];
+          values[i++] = values[j];
+          values[j--] = swapped;
+        }
+      }
+      if (target <= j) {
+        high = j;
+      } else if (target >= i) {
+        low = i;
+      } else {
+        return;
+      }
+    }
   }
 
   /** Sorts by bound, then the earlier page higher. */
