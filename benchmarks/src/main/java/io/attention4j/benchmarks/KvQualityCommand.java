@@ -5,6 +5,7 @@ import io.attention4j.benchmarks.report.BarChart;
 import io.attention4j.benchmarks.report.Column;
 import io.attention4j.benchmarks.report.Report;
 import io.attention4j.benchmarks.report.Table;
+import io.attention4j.cli.RetrievalHeads;
 import io.attention4j.demo.DemoModel;
 import io.attention4j.llm.LanguageModel;
 import io.attention4j.llm.LoadOptions;
@@ -16,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -38,6 +40,11 @@ final class KvQualityCommand implements Callable<Integer> {
 
   /** Stands in a cache option for one divided by the budget. */
   private static final String INVERSE = "INVERSE";
+
+  /** Stands in a cache option for a file of retrieval heads. */
+  private static final String HEADS = "HEADS";
+
+  private static final Set<String> DRAFTED = Set.of("speckv", "specpc");
 
   @Spec private CommandSpec spec;
   @Mixin private BenchOptions options;
@@ -71,13 +78,20 @@ final class KvQualityCommand implements Callable<Integer> {
               + SHARE
               + " for the budget, or "
               + INVERSE
-              + " for one divided by it; can be repeated. Default: every policy that needs no list"
-              + " of heads, and the codecs.")
+              + " for one divided by it, and "
+              + HEADS
+              + " for a list of retrieval heads, which is made first; can be repeated. Default:"
+              + " every policy and codec.")
   private List<String> caches =
       List.of(
           "full+f32",
           "full+f16",
+          "full+bf16",
           "full+q8",
+          "full+q4",
+          "full+kivi:bits=4;residual=64",
+          "full+kivi:bits=2;residual=64",
+          "full+saq:levels=16@64,8@128,4@256,2",
           "window:keep=SHARE",
           "sink-window:keep=SHARE",
           "snapkv:keep=SHARE;window=32",
@@ -85,8 +99,29 @@ final class KvQualityCommand implements Callable<Integer> {
           "adakv:keep=SHARE;window=32",
           "tova:keep=SHARE",
           "h2o:keep=SHARE",
+          "speckv:keep=SHARE;window=32;lookahead=32",
+          "specpc:keep=SHARE;window=32;kernel=16",
+          "razor:file=HEADS;induction=0.25;echo=0;buffer=16;compression=INVERSE",
+          "duo:file=HEADS;heads=0.25;recent=64",
+          "quest:tokens=256",
+          "quest:tokens=64",
+          "snapkv:keep=SHARE;window=32+q4",
           "expected-attention:keep=SHARE",
           "expected-attention:keep=SHARE;safeguard=0.2;eps=0.01");
+
+  @Option(
+      names = "--attention",
+      paramLabel = "SPEC",
+      description =
+          "An attention operator to measure with the cache f16; can be repeated. Default: act.")
+  private List<String> attentions =
+      List.of("act", "act:alpha=5", "0-1=softmax,2-4=act,5-=softmax");
+
+  @Option(
+      names = "--draft-model",
+      paramLabel = "MODEL",
+      description = "By which speckv and specpc rank. Default: the model itself.")
+  private Path draft;
 
   @Option(
       names = "--budgets",
@@ -117,6 +152,9 @@ final class KvQualityCommand implements Callable<Integer> {
       description = "Passkey prompts. Default: ${DEFAULT-VALUE}.")
   private int passkeys;
 
+  /** The list of heads, once it is needed. */
+  private Path heads;
+
   private record Row(String cache, Double budget, KvQuality.TextResult text, double recall) {}
 
   @Override
@@ -130,6 +168,12 @@ final class KvQualityCommand implements Callable<Integer> {
         rows.add(measure(cache, budget, held));
       }
     }
+    for (String attention : attentions) {
+      rows.add(row("f16 " + attention, 1, load("f16").attention(attention), held));
+    }
+    if (heads != null) {
+      Files.delete(heads);
+    }
     options.publish(report(rows), spec.commandLine().getOut());
     return 0;
   }
@@ -139,15 +183,44 @@ final class KvQualityCommand implements Callable<Integer> {
         cache
             .replace(SHARE, Double.toString(budget))
             .replace(INVERSE, String.format(Locale.ROOT, "%.3f", 1 / budget));
-    System.err.println("measuring " + option);
-    LoadOptions load =
-        LoadOptions.builder()
-            .kernels(options.kernels())
-            .kvCache(option)
-            .contextTokens(context)
-            .build();
-    Path path = model == null ? DemoModel.file() : model;
-    try (LanguageModel loaded = LanguageModel.load(path, load)) {
+    if (option.contains(HEADS)) {
+      option = option.replace(HEADS, headFile().toString());
+    }
+    LoadOptions.Builder load = load(option);
+    if (DRAFTED.contains(cache.replaceAll("[:+].*", ""))) {
+      load.draft(draft == null ? path() : draft);
+    }
+    return row(cache, budget, load, held);
+  }
+
+  private Path path() {
+    return model == null ? DemoModel.file() : model;
+  }
+
+  private LoadOptions.Builder load(String cache) {
+    return LoadOptions.builder()
+        .kernels(options.kernels())
+        .kvCache(cache)
+        .contextTokens(context);
+  }
+
+  private Path headFile() throws IOException {
+    if (heads == null) {
+      heads = Files.createTempFile("heads", ".tsv");
+      RetrievalHeads found = new RetrievalHeads();
+      try (LanguageModel loaded =
+          LanguageModel.load(path(), load("f32").build(), found::caches)) {
+        found.read(loaded, 0);
+        Files.write(heads, found.lines(loaded));
+      }
+    }
+    return heads;
+  }
+
+  private Row row(String cache, double budget, LoadOptions.Builder load, String held)
+      throws IOException {
+    System.err.println("measuring " + cache + " " + budget);
+    try (LanguageModel loaded = LanguageModel.load(path(), load.build())) {
       KvQuality quality = new KvQuality(loaded, held);
       KvQuality.TextResult result = quality.perplexity(context, windows);
       return new Row(cache, budget, result, quality.passkeys(context * 9 / 10, passkeys));

@@ -27,6 +27,7 @@ public final class Main {
           case "attention" -> new AttentionCommand();
           case "decode" -> new DecodeCommand();
           case "kv-quality" -> new KvQualityCommand();
+          case "kv-speed" -> new KvSpeedCommand();
           case "linear" -> new LinearCommand();
           case "mqar" -> new MqarCommand();
           case "offload" -> new OffloadCommand();

@@ -124,6 +124,11 @@ final class ModelOptions {
     }
   }
 
+  /** Loads the model with an attention operator of the command's own. */
+  LanguageModel loadWithAttention(String option) throws IOException {
+    return LanguageModel.load(path(), builder(contextTokens).attention(option).build());
+  }
+
   /** Loads the model with KV caches of the command's own. */
   LanguageModel load(int context, Function<KvCacheContext, KvCache.Factory> caches)
       throws IOException {
@@ -139,6 +144,10 @@ final class ModelOptions {
   }
 
   private LoadOptions options(int context) {
+    return builder(context).build();
+  }
+
+  private LoadOptions.Builder builder(int context) {
     return LoadOptions.builder()
         .contextTokens(context)
         .threads(threads)
@@ -147,7 +156,6 @@ final class ModelOptions {
         .kvCache(kvCache)
         .maxBatchRows(maxBatchRows)
         .draft(draft)
-        .deviceLayers(deviceLayers)
-        .build();
+        .deviceLayers(deviceLayers);
   }
 }

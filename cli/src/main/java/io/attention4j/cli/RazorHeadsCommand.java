@@ -1,20 +1,14 @@
 package io.attention4j.cli;
 
-import io.attention4j.kvcache.KvCaches;
 import io.attention4j.kvcache.policy.HeadTable;
 import io.attention4j.kvcache.policy.Razor;
-import io.attention4j.kvcache.policy.RetrievalProbe;
 import io.attention4j.llm.LanguageModel;
-import io.attention4j.llm.Session;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.OptionalInt;
-import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -32,10 +26,6 @@ import picocli.CommandLine.Spec;
       ""
     })
 final class RazorHeadsCommand implements Callable<Integer> {
-  private static final int DEFAULT_PERIOD = 2500;
-  private static final int REPEATS = 4;
-  private static final long SEED = 2500;
-
   @Spec private CommandSpec spec;
   @Mixin private ModelOptions model;
 
@@ -56,68 +46,18 @@ final class RazorHeadsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    RetrievalProbe[] probe = new RetrievalProbe[1];
+    RetrievalHeads heads = new RetrievalHeads();
     int tokens;
     Path file;
-    try (LanguageModel loaded =
-        model.load(
-            model.contextTokens(),
-            context -> {
-              probe[0] = new RetrievalProbe(context.layers());
-              return new KvCaches().create("f32", probe[0], context);
-            })) {
-      int[] text = text(loaded, probe[0]);
-      tokens = text.length;
+    try (LanguageModel loaded = model.load(model.contextTokens(), heads::caches)) {
       file = output == null ? Razor.headFile(loaded.info().path()) : output;
-      try (Progress _ = Progress.of("scoring heads over " + tokens + " tokens");
-          Session session = loaded.newSession()) {
-        session.append(text);
+      try (Progress _ = Progress.of("scoring heads")) {
+        tokens = heads.read(loaded, period);
       }
-      Files.write(file, lines(loaded, probe[0].tables()));
+      Files.write(file, heads.lines(loaded));
     }
-    print(file, tokens, probe[0].tables());
+    print(file, tokens, heads.tables());
     return 0;
-  }
-
-  private int[] text(LanguageModel loaded, RetrievalProbe probe) {
-    OptionalInt bos = loaded.tokenizer().specialTokens().bos();
-    int start = loaded.tokenizer().addsBos() && bos.isPresent() ? 1 : 0;
-    int longest = (loaded.info().contextTokens() - start) / REPEATS;
-    int length = period == 0 ? Math.min(DEFAULT_PERIOD, longest) : period;
-    if (length < 2 || length > longest) {
-      throw new IllegalArgumentException(
-          "--period "
-              + length
-              + " repeated "
-              + REPEATS
-              + " times must be 2 to "
-              + longest
-              + " tokens in a context of "
-              + loaded.info().contextTokens()
-              + "; change it or --context");
-    }
-    probe.text(length, start);
-    SplittableRandom random = new SplittableRandom(SEED);
-    int vocabulary = loaded.info().config().sizes().vocabulary();
-    int[] text = new int[start + REPEATS * length];
-    if (start > 0) {
-      text[0] = bos.getAsInt();
-    }
-    for (int i = 0; i < length; i++) {
-      int token = random.nextInt(vocabulary);
-      for (int copy = 0; copy < REPEATS; copy++) {
-        text[start + copy * length + i] = token;
-      }
-    }
-    return text;
-  }
-
-  private static List<String> lines(LanguageModel loaded, List<HeadTable> tables) {
-    List<String> lines = new ArrayList<>();
-    lines.add("# retrieval heads of " + loaded.info().name() + ", attention4j razor-heads");
-    lines.add("# a line per layer, a number per KV head: mean attention of its best query head");
-    tables.forEach(table -> lines.addAll(table.lines()));
-    return lines;
   }
 
   private void print(Path file, int tokens, List<HeadTable> tables) {

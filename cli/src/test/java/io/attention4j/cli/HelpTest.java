@@ -17,6 +17,7 @@ class HelpTest {
   private static final Map<String, String> REQUIRED =
       Map.of(
           "perplexity", "--text x",
+          "act-heads", "--questions x",
           "inspect", "x",
           "quantize", "x y F16",
           "convert", "x y",
@@ -39,6 +40,7 @@ class HelpTest {
             "quantize",
             "convert",
             "razor-heads",
+            "act-heads",
             "doctor",
             "conformance"),
         Main.commandLine().getSubcommands().keySet());

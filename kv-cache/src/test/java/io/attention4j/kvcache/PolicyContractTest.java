@@ -44,6 +44,7 @@ class PolicyContractTest {
         new Policy("snapkv:tokens=24;window=8;interval=4", "snapkv:tokens=1000;interval=4"),
         new Policy("pyramidkv:keep=0.25;window=8", "pyramidkv:keep=1"),
         new Policy("adakv:keep=0.25;window=8", "adakv:keep=1"),
+        new Policy("speckv:keep=0.25;window=8", "speckv:keep=1"),
         new Policy("tova:keep=0.25", "tova:keep=1"),
         new Policy("h2o:keep=0.25", "h2o:keep=1"),
         new Policy("expected-attention:keep=0.25", "expected-attention:keep=1"),

@@ -46,6 +46,7 @@ final class PolicyRun implements AutoCloseable {
   private final List<KvCache> made = new ArrayList<>();
   private final List<LayerState> states = new ArrayList<>();
   private final Data data;
+  private int lookahead;
 
   PolicyRun(String option, int queryHeads, int kvHeads, int headDim) {
     this(option, queryHeads, kvHeads, headDim, PolicyRun::random, 1, null);
@@ -149,6 +150,11 @@ final class PolicyRun implements AutoCloseable {
     }
   }
 
+  /** Says that prompts from now on end with so many guesses. */
+  void lookahead(int guessedTokens) {
+    lookahead = guessedTokens;
+  }
+
   LayerState newState() {
     return keep(layer.newState());
   }
@@ -190,6 +196,7 @@ final class PolicyRun implements AutoCloseable {
     }
     AttentionBatch batch = new AttentionBatch();
     batch.continued(batch.add(rows, from), continued);
+    batch.lookahead(0, lookahead);
     LayerInputs in = new LayerInputs();
     in.batch(batch);
     Tensor out =

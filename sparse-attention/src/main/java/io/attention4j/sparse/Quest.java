@@ -24,8 +24,7 @@ final class Quest implements GatedSelector {
   private final Options options;
   private final LayerShape shape;
   private final double[] wide;
-  private final float[] query;
-  private float[] sums = {};
+  private final float[][] queries; // of a group
   private float[] bounds = {};
   private long[] order = {};
 
@@ -66,7 +65,7 @@ final class Quest implements GatedSelector {
     this.options = options;
     this.shape = shape;
     wide = new double[shape.headDim()];
-    query = new float[shape.headDim()];
+    queries = new float[shape.queryHeads() / shape.kvHeads()][shape.headDim()];
   }
 
   @Override
@@ -106,9 +105,10 @@ final class Quest implements GatedSelector {
     for (int b = 0; b < complete; b++) {
       order[b] = ranked(bounds[b], b);
     }
-    Arrays.sort(order, 0, complete);
+    int best = Math.min(complete, options.pages() - 1);
+    highestLast(order, complete, best);
     chosen.set(last);
-    for (int i = 1; i < options.pages(); i++) {
+    for (int i = 1; i <= best; i++) {
       chosen.set((int) ~order[complete - i]);
     }
   }
@@ -116,16 +116,46 @@ final class Quest implements GatedSelector {
   private void bound(QueryBlock rows, KeyBounds memory) {
     if (bounds.length < memory.blocks()) {
       bounds = new float[2 * memory.blocks()];
-      sums = new float[2 * memory.blocks()];
     }
     Arrays.fill(bounds, 0, memory.blocks(), Float.NEGATIVE_INFINITY);
-    int group = shape.queryHeads() / shape.kvHeads();
-    for (int h = rows.head() * group; h < (rows.head() + 1) * group; h++) {
-      rows.query(h, wide);
-      for (int d = 0; d < query.length; d++) {
-        query[d] = (float) wide[d];
+    for (int i = 0; i < queries.length; i++) {
+      rows.query(rows.head() * queries.length + i, wide);
+      for (int d = 0; d < wide.length; d++) {
+        queries[i][d] = (float) wide[d];
       }
-      memory.raise(rows.head(), query, sums, bounds);
+    }
+    memory.raise(rows.head(), queries, bounds);
+  }
+
+  /** Moves the highest {@code best} of the first {@code count} values to their end (quickselect). */
+  private static void highestLast(long[] values, int count, int best) {
+    int low = 0;
+    int high = count - 1;
+    int target = count - best; // where the least of the best will stand
+    while (low < high) {
+      long pivot = values[(low + high) >>> 1];
+      int i = low;
+      int j = high;
+      while (i <= j) {
+        while (values[i] < pivot) {
+          i++;
+        }
+        while (values[j] > pivot) {
+          j--;
+        }
+        if (i <= j) {
+          long swapped = values[i];
+          values[i++] = values[j];
+          values[j--] = swapped;
+        }
+      }
+      if (target <= j) {
+        high = j;
+      } else if (target >= i) {
+        low = i;
+      } else {
+        return;
+      }
     }
   }
 

@@ -67,7 +67,7 @@ public final class KvQuality {
       for (int window = 0; window < windows; window++) {
         int from = window * (tokens.length / windows);
         session.rewind(0);
-        session.append(joined(beginning, Arrays.copyOfRange(tokens, from, from + read)));
+        session.appendPrompt(joined(beginning, Arrays.copyOfRange(tokens, from, from + read)));
         bytes += session.bytes();
         for (int i = from + read; i < from + read + half; i++) {
           nll -= LogProbs.of(session.logits(), tokens[i]);
@@ -126,7 +126,7 @@ public final class KvQuality {
     }
     context = joined(context, Arrays.copyOfRange(tokens, at, from + filler));
     session.rewind(0);
-    session.append(context);
+    session.appendPrompt(context);
     session.append(model.tokenizer().encode(" The passkey of " + name + " is"));
     for (int token : model.tokenizer().encode(" " + key)) {
       if (best(session.logits()) != token) {

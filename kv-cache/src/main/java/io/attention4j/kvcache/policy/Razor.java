@@ -9,6 +9,7 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -212,12 +213,20 @@ public record Razor(
     private final long[] positionSums;
     private final long[] dropped;
 
+    /** Where the oldest token that is no sink may be found; looked for elsewhere if it is not. */
+    private final int[] next;
+
+    private final long[] oldest; // its position, -1 where it is not known
+
     State(LayerShape shape) {
       this.shape = shape;
       keySums = new double[shape.kvHeads()][];
       valueSums = new double[shape.kvHeads()][];
       positionSums = new long[shape.kvHeads()];
       dropped = new long[shape.kvHeads()];
+      next = new int[shape.kvHeads()];
+      oldest = new long[shape.kvHeads()];
+      Arrays.fill(oldest, -1);
     }
 
     @Override
@@ -236,18 +245,32 @@ public record Razor(
         return;
       }
       long before = dropped[head];
-      for (int entry = 0; entry < entries.count(head); entry++) {
-        long position = entries.position(head, entry);
-        if (position >= sinks && position < first) {
-          out.drop(head, entry);
-          if (summarised) {
-            add(entries, head, entry, position);
+      int hint = next[head];
+      if (oldest[head] == first - 1
+          && hint < entries.count(head)
+          && entries.position(head, hint) == oldest[head]) {
+        drop(entries, head, hint, out);
+      } else {
+        for (int entry = 0; entry < entries.count(head); entry++) {
+          long position = entries.position(head, entry);
+          if (position >= sinks && position < first) {
+            drop(entries, head, entry, out);
           }
         }
       }
+      oldest[head] = first;
       if (dropped[head] > before) {
         out.summary(head, summary(head));
       }
+    }
+
+    private void drop(KvEntries entries, int head, int entry, Decision out) {
+      out.drop(head, entry);
+      if (summarised) {
+        add(entries, head, entry, entries.position(head, entry));
+      }
+      // The newest entry takes its place, and the one after is the next oldest: a ring.
+      next[head] = entry + 1;
     }
 
     private void add(KvEntries entries, int head, int entry, long position) {
