@@ -3,6 +3,7 @@ package io.attention4j.kernels.cpu.simd;
 import static io.attention4j.engine.attention.KvFormat.Q8.scaleOffset;
 import static io.attention4j.kernels.cpu.attention.TileTable.KEYS;
 import static io.attention4j.kernels.cpu.simd.GroupLines.COLUMNS;
+import static io.attention4j.kernels.cpu.simd.Species.LANES;
 
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionInputs;
@@ -84,6 +85,7 @@ final class DecodePages {
   void addValues(int sequence, int kvHead, DecodeRoom room) {
     Arrays.fill(room.sums, 0, room.quads * values.sumFloats(), 0);
     Arrays.fill(room.groupSums, 0, room.quads * room.valueHalves * GroupLines.SUMS, 0);
+    Arrays.fill(room.minimumSums, 0, room.quads * room.valueHalves * LANES, 0);
     GatheredKeys gathered =
         in.selection() instanceof Selection.Gathered(GatheredKeys keys) ? keys : null;
     int key = 0;
@@ -182,6 +184,7 @@ final class DecodePages {
       int keys = Math.min(end, (half + 1) * COLUMNS) - from;
       for (int quad = 0; quad < room.quads; quad++) {
         Arrays.fill(room.halfSums, 0);
+        Arrays.fill(room.minimumSums, 0, LANES, 0);
         GroupLines.add(
             format,
             memory,
@@ -195,12 +198,14 @@ final class DecodePages {
             quad * 4 * dim,
             room.halfSums,
             0,
+            room.minimumSums,
+            0,
             room.multipliers);
         int to = room.scoresAt(quad, key + from - slot);
         if (keys == COLUMNS) {
-          GroupLines.interleave(room.halfSums, 0, room.scores, to);
+          GroupLines.interleave(room.halfSums, room.minimumSums, room.scores, to);
         } else {
-          GroupLines.interleave(room.halfSums, 0, room.halfScores, 0);
+          GroupLines.interleave(room.halfSums, room.minimumSums, room.halfScores, 0);
           int first = 4 * (from - half * COLUMNS);
           System.arraycopy(room.halfScores, first, room.scores, to, 4 * keys);
         }
@@ -233,6 +238,8 @@ final class DecodePages {
             room.scoresAt(quad, key),
             room.groupSums,
             (quad * room.valueHalves + half) * GroupLines.SUMS,
+            room.minimumSums,
+            (quad * room.valueHalves + half) * LANES,
             room.multipliers);
       }
     }

@@ -1,5 +1,7 @@
 package io.attention4j.kernels.cpu.simd;
 
+import static io.attention4j.kernels.cpu.simd.Species.LANES;
+
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.KvFormat;
@@ -91,6 +93,9 @@ final class DecodeRoom {
   /** The same, by key. */
   final float[] halfScores = new float[GroupLines.SUMS];
 
+  /** Sums with minima: of a half of keys, or [quad][half][LANES] of values. */
+  final float[] minimumSums;
+
   /** Halves of segments of a value; 0 without groups. */
   final int valueHalves;
 
@@ -138,6 +143,7 @@ final class DecodeRoom {
     lines = new float[groups ? MOST_ROWS * headDim : 0];
     multipliers = new float[groups ? GroupLines.scratch(Math.max(TileTable.KEYS, headDim)) : 0];
     valueHalves = groups ? Math.ceilDiv(spec.valueDim(), GroupLines.COLUMNS) : 0;
+    minimumSums = new float[groups ? Math.max(1, MOST_ROWS / 4 * valueHalves) * LANES : 0];
     groupSums = new float[MOST_ROWS / 4 * valueHalves * GroupLines.SUMS];
     expanded = gathered == null ? null : new float[(int) (gathered.byteSize() / Float.BYTES)];
   }
@@ -232,8 +238,12 @@ final class DecodeRoom {
   void addGroups(int ofRow, float[] to, int at, int valueDim) {
     for (int d = 0; valueHalves > 0 && d < valueDim; d++) {
       int half = ofRow / 4 * valueHalves + d / GroupLines.COLUMNS;
+      float minima = 0;
+      for (int lane = ofRow % 4; lane < LANES; lane += 4) {
+        minima += minimumSums[half * LANES + lane];
+      }
       to[at + d] +=
-          groupSums[(4 * half + ofRow % 4) * GroupLines.COLUMNS + d % GroupLines.COLUMNS];
+          minima + groupSums[(4 * half + ofRow % 4) * GroupLines.COLUMNS + d % GroupLines.COLUMNS];
     }
   }
 

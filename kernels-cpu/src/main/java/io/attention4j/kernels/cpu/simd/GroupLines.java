@@ -51,6 +51,9 @@ final class GroupLines {
   private static final VectorShuffle<Float> SPREAD2 = spread(2);
   private static final VectorShuffle<Float> SPREAD3 = spread(3);
 
+  private static final VectorShuffle<Float> TURN4 = VectorShuffle.iota(FLOAT, 4, 1, true);
+  private static final VectorShuffle<Float> TURN8 = VectorShuffle.iota(FLOAT, 8, 1, true);
+
   private static final VectorMask<Float> ROW1 = row(1);
   private static final VectorMask<Float> ROW2 = row(2);
   private static final VectorMask<Float> ROW3 = row(3);
@@ -90,7 +93,7 @@ final class GroupLines {
 
   /** Floats of scratch memory for so many lines. */
   static int scratch(int lines) {
-    return 4 * (lines + 4);
+    return 4 * (lines + 3);
   }
 
   /**
@@ -101,6 +104,8 @@ final class GroupLines {
    * @param first a multiple of {@link Grouped#blockLines}
    * @param x [lines][4] from {@code xAt}; a line with 0 does not count whatever its group holds
    * @param sums [4][{@value #COLUMNS}] from {@code sumsAt}; behind the page's last column anything
+   * @param minimumSums products with the minima, which all columns have in common: as many floats
+   *     as a vector has from {@code minimumSumsAt}, whose sum over i % 4 = r row r is to get
    * @param scratch {@link #scratch} floats
    */
   static void add(
@@ -116,6 +121,8 @@ final class GroupLines {
       int xAt,
       float[] sums,
       int sumsAt,
+      float[] minimumSums,
+      int minimumSumsAt,
       float[] scratch) {
     if (!memory.isNative()) {
       throw NativeMemory.required();
@@ -124,14 +131,8 @@ final class GroupLines {
     long parameter = 2L * ((long) group * format.lines(capacity, dim) + first);
     long steps = at + format.stepOffset(capacity, dim) + parameter;
     long minima = at + format.minimumOffset(capacity, dim) + parameter;
-    multipliers(format.bits(), memory, steps, minima, lines, x, xAt, scratch);
-    // The minima's products, one per row, are the last of the scratch memory.
-    for (int r = 0; r < 4; r++) {
-      float minimum = scratch[scratch.length - 4 + r];
-      if (minimum != 0) {
-        addAll(sums, sumsAt + r * COLUMNS, minimum);
-      }
-    }
+    multipliers(
+        format.bits(), memory, steps, minima, lines, x, xAt, scratch, minimumSums, minimumSumsAt);
     int blocks = Math.ceilDiv(lines, format.blockLines());
     Arrays.fill(scratch, 4 * lines, 4 * blocks * format.blockLines(), 0);
     long codes =
@@ -149,13 +150,7 @@ final class GroupLines {
     }
   }
 
-  private static void addAll(float[] sums, int at, float x) {
-    for (int c = 0; c < COLUMNS; c += LANES) {
-      FloatVector.fromArray(FLOAT, sums, at + c).add(x).intoArray(sums, at + c);
-    }
-  }
-
-  /** m[line][r] = x[line][r] * step[line] in units of the block; sums of x * minimum behind them. */
+  /** m[line][r] = x[line][r] * step[line] in units of the block; adds the sums of x * minimum. */
   private static void multipliers(
       int bits,
       MemorySegment memory,
@@ -164,14 +159,11 @@ final class GroupLines {
       int lines,
       float[] x,
       int xAt,
-      float[] m) {
+      float[] m,
+      float[] minimumSums,
+      int sumsAt) {
     FloatVector factors = bits == 2 ? FACTORS2 : bits == 4 ? FACTORS4 : FACTORS8;
-    FloatVector sum = FloatVector.zero(FLOAT);
-    int last = m.length - 4;
-    float s0 = 0;
-    float s1 = 0;
-    float s2 = 0;
-    float s3 = 0;
+    FloatVector sum = FloatVector.fromArray(FLOAT, minimumSums, sumsAt);
     int line = 0;
     for (; line <= lines - LANES; line += LANES) {
       IntVector step = halves(memory, steps + 2L * line);
@@ -198,23 +190,9 @@ final class GroupLines {
       sum = z.rearrange(SPREAD2).fma(x2, sum);
       sum = z.rearrange(SPREAD3).fma(x3, sum);
     }
-    for (int r = 0; r < 4; r++) {
-      m[last + r] = 0;
-    }
-    if (line > 0) {
-      for (int i = 0; i < LANES; i += 4) {
-        s0 += sum.lane(i);
-        s1 += sum.lane(i + 1);
-        s2 += sum.lane(i + 2);
-        s3 += sum.lane(i + 3);
-      }
-      m[last] = s0;
-      m[last + 1] = s1;
-      m[last + 2] = s2;
-      m[last + 3] = s3;
-    }
+    sum.intoArray(minimumSums, sumsAt);
     for (; line < lines; line++) {
-      one(bits, memory, steps, minima, line, x, xAt, m);
+      one(bits, memory, steps, minima, line, x, xAt, m, minimumSums, sumsAt);
     }
   }
 
@@ -227,14 +205,16 @@ final class GroupLines {
       int line,
       float[] x,
       int xAt,
-      float[] m) {
+      float[] m,
+      float[] minimumSums,
+      int sumsAt) {
     float step = Float.float16ToFloat(memory.get(Tensor.SHORT, steps + 2L * line));
     float minimum = Float.float16ToFloat(memory.get(Tensor.SHORT, minima + 2L * line));
     step *= unit(bits, line);
     for (int r = 0; r < 4; r++) {
       float factor = x[xAt + 4 * line + r];
       m[4 * line + r] = factor == 0 ? 0 : factor * step;
-      m[m.length - 4 + r] += factor == 0 ? 0 : factor * minimum;
+      minimumSums[sumsAt + r] += factor == 0 ? 0 : factor * minimum;
     }
   }
 
@@ -255,33 +235,41 @@ final class GroupLines {
     return magnitude.or(sign).reinterpretAsFloats().mul(0x1p112f);
   }
 
-  /** [4][32] to [32][4]. */
-  static void interleave(float[] sums, int at, float[] to, int toAt) {
+  /** [4][32] and what the minima add to all columns to [32][4]. */
+  static void interleave(float[] sums, float[] minimumSums, float[] to, int toAt) {
+    FloatVector all = FloatVector.fromArray(FLOAT, minimumSums, 0);
+    for (int distance = LANES / 2; distance >= 4; distance /= 2) {
+      all = all.add(all.rearrange(distance == 8 ? TURN8 : TURN4));
+    }
     for (int c = 0; c < COLUMNS; c += LANES) {
-      FloatVector r0 = FloatVector.fromArray(FLOAT, sums, at + c);
-      FloatVector r1 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS + c);
-      FloatVector r2 = FloatVector.fromArray(FLOAT, sums, at + 2 * COLUMNS + c);
-      FloatVector r3 = FloatVector.fromArray(FLOAT, sums, at + 3 * COLUMNS + c);
+      FloatVector r0 = FloatVector.fromArray(FLOAT, sums, c);
+      FloatVector r1 = FloatVector.fromArray(FLOAT, sums, COLUMNS + c);
+      FloatVector r2 = FloatVector.fromArray(FLOAT, sums, 2 * COLUMNS + c);
+      FloatVector r3 = FloatVector.fromArray(FLOAT, sums, 3 * COLUMNS + c);
       int target = toAt + 4 * c;
       r0.rearrange(SPREAD0)
           .blend(r1.rearrange(SPREAD0), ROW1)
           .blend(r2.rearrange(SPREAD0), ROW2)
           .blend(r3.rearrange(SPREAD0), ROW3)
+          .add(all)
           .intoArray(to, target);
       r0.rearrange(SPREAD1)
           .blend(r1.rearrange(SPREAD1), ROW1)
           .blend(r2.rearrange(SPREAD1), ROW2)
           .blend(r3.rearrange(SPREAD1), ROW3)
+          .add(all)
           .intoArray(to, target + LANES);
       r0.rearrange(SPREAD2)
           .blend(r1.rearrange(SPREAD2), ROW1)
           .blend(r2.rearrange(SPREAD2), ROW2)
           .blend(r3.rearrange(SPREAD2), ROW3)
+          .add(all)
           .intoArray(to, target + 2 * LANES);
       r0.rearrange(SPREAD3)
           .blend(r1.rearrange(SPREAD3), ROW1)
           .blend(r2.rearrange(SPREAD3), ROW2)
           .blend(r3.rearrange(SPREAD3), ROW3)
+          .add(all)
           .intoArray(to, target + 3 * LANES);
     }
   }
