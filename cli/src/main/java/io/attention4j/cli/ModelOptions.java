@@ -65,8 +65,8 @@ final class ModelOptions {
       defaultValue = "paged+f16",
       description = {
         "KV cache: policy, codec, tier and layout joined by +, each optional and NAME or"
-            + " NAME:key=value;key=value, for example q8 or sink-window:tokens=1024+f16. Names: see"
-            + " doctor. Default: ${DEFAULT-VALUE}."
+            + " NAME:key=value;key=value, for example q8, kivi:bits=2 or"
+            + " sink-window:tokens=1024+f16. Names: see doctor. Default: ${DEFAULT-VALUE}."
       })
   private String kvCache;
 

@@ -87,13 +87,16 @@ final class DecodeRoom {
   /** Scratch memory of {@link GroupLines}. */
   final float[] multipliers;
 
-  /** Sums of a half of a segment of keys. */
-  final float[] halfSums = new float[GroupLines.SUMS];
+  /** Sums of a segment of keys. */
+  final float[] keySums = new float[2 * GroupLines.SUMS];
 
-  /** The same, by key. */
-  final float[] halfScores = new float[GroupLines.SUMS];
+  /** Sums with the minima of its halves. */
+  final float[] keyMinimumSums = new float[2 * LANES];
 
-  /** Sums with minima: of a half of keys, or [quad][half][LANES] of values. */
+  /** Scores of a half of it that is not wanted whole. */
+  final float[] keyScores = new float[GroupLines.SUMS];
+
+  /** Sums of values with minima: [quad][half][LANES]. */
   final float[] minimumSums;
 
   /** Halves of segments of a value; 0 without groups. */
@@ -142,8 +145,8 @@ final class DecodeRoom {
     boolean groups = groups(spec.keyFormat()) || groups(spec.valueFormat());
     lines = new float[groups ? MOST_ROWS * headDim : 0];
     multipliers = new float[groups ? GroupLines.scratch(Math.max(TileTable.KEYS, headDim)) : 0];
-    valueHalves = groups ? Math.ceilDiv(spec.valueDim(), GroupLines.COLUMNS) : 0;
-    minimumSums = new float[groups ? Math.max(1, MOST_ROWS / 4 * valueHalves) * LANES : 0];
+    valueHalves = groups ? 2 * Math.ceilDiv(spec.valueDim(), KvFormat.Grouped.SEGMENT) : 0;
+    minimumSums = new float[MOST_ROWS / 4 * valueHalves * LANES];
     groupSums = new float[MOST_ROWS / 4 * valueHalves * GroupLines.SUMS];
     expanded = gathered == null ? null : new float[(int) (gathered.byteSize() / Float.BYTES)];
   }

@@ -3,7 +3,6 @@ package io.attention4j.kernels.cpu.simd;
 import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
 import static io.attention4j.kernels.cpu.simd.Species.INT;
 import static io.attention4j.kernels.cpu.simd.Species.LANES;
-import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
@@ -15,11 +14,8 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Products of four rows with lines of a {@link Grouped} page, read as codes: sums[r][c] += sum over
@@ -32,18 +28,14 @@ import jdk.incubator.vector.VectorSpecies;
  * multiplier, exactly.
  */
 final class GroupLines {
-  /** Columns of the sums: half a segment, which no group is smaller than. */
+  /** Half a segment, which no group is smaller than. */
   static final int COLUMNS = 32;
 
-  /** Floats of the sums. */
+  /** Floats of the sums of a half. */
   static final int SUMS = 4 * COLUMNS;
 
   private static final int WORDS = 16;
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-
-  /** As many halves as a vector of floats. */
-  private static final VectorSpecies<Short> HALVES =
-      VectorSpecies.of(short.class, VectorShape.forBitSize(Species.BITS / 2));
 
   // Lane i takes lane j * LANES / 4 + i / 4: one number for each of four rows.
   private static final VectorShuffle<Float> SPREAD0 = spread(0);
@@ -93,19 +85,20 @@ final class GroupLines {
 
   /** Floats of scratch memory for so many lines. */
   static int scratch(int lines) {
-    return 4 * (lines + 3);
+    return 2 * 4 * (lines + 3);
   }
 
   /**
-   * Adds the products of lines [first, first + lines) with the columns [32 * half, 32 * half + 32) of
-   * a page, or as many as there are.
+   * Adds the products of lines [first, first + lines) with the columns of a segment of a page.
    *
    * @param at byte where the page's keys or values begin
    * @param first a multiple of {@link Grouped#blockLines}
    * @param x [lines][4] from {@code xAt}; a line with 0 does not count whatever its group holds
-   * @param sums [4][{@value #COLUMNS}] from {@code sumsAt}; behind the page's last column anything
-   * @param minimumSums products with the minima, which all columns have in common: as many floats
-   *     as a vector has from {@code minimumSumsAt}, whose sum over i % 4 = r row r is to get
+   * @param sums [2][4][{@value #COLUMNS}] from {@code sumsAt}; behind the page's last column
+   *     anything, and nothing at all of halves that have no column
+   * @param minimumSums products with the minima, which all columns of a half have in common: as many
+   *     floats per half as a vector has, from {@code minimumSumsAt}, whose sum over i % 4 = r row r
+   *     is to get
    * @param scratch {@link #scratch} floats
    */
   static void add(
@@ -114,7 +107,7 @@ final class GroupLines {
       long at,
       int capacity,
       int dim,
-      int half,
+      int segment,
       int first,
       int lines,
       float[] x,
@@ -127,25 +120,55 @@ final class GroupLines {
     if (!memory.isNative()) {
       throw NativeMemory.required();
     }
-    int group = half * COLUMNS / format.group();
-    long parameter = 2L * ((long) group * format.lines(capacity, dim) + first);
-    long steps = at + format.stepOffset(capacity, dim) + parameter;
-    long minima = at + format.minimumOffset(capacity, dim) + parameter;
-    multipliers(
-        format.bits(), memory, steps, minima, lines, x, xAt, scratch, minimumSums, minimumSumsAt);
     int blocks = Math.ceilDiv(lines, format.blockLines());
-    Arrays.fill(scratch, 4 * lines, 4 * blocks * format.blockLines(), 0);
+    int padded = blocks * format.blockLines();
+    boolean two = format.columns(capacity, dim) - segment * Grouped.SEGMENT > COLUMNS;
+    int next = two ? 4 * padded : 0;
+    for (int half = 0; half * COLUMNS <= (two ? COLUMNS : 0); half++) {
+      int group = (segment * Grouped.SEGMENT + half * COLUMNS) / format.group();
+      long parameter = 2L * ((long) group * format.lines(capacity, dim) + first);
+      long steps = at + format.stepOffset(capacity, dim) + parameter;
+      long minima = at + format.minimumOffset(capacity, dim) + parameter;
+      int to = minimumSumsAt + half * LANES;
+      int m = half * next;
+      multipliers(format.bits(), memory, steps, minima, lines, x, xAt, scratch, m, minimumSums, to);
+      Arrays.fill(scratch, m + 4 * lines, m + 4 * padded, 0);
+    }
     long codes =
         at
-            + half / 2 * format.segmentBytes(capacity, dim)
+            + segment * format.segmentBytes(capacity, dim)
             + (long) first / format.blockLines() * Grouped.BLOCK_BYTES;
-    int shift = half % 2 * 2 * format.bits();
+    if (Species.WIDE && two) {
+      switch (format.bits()) {
+        case 2 -> twoWide(memory, codes, blocks, scratch, next, sums, sumsAt);
+        case 4 -> fourWide(memory, codes, blocks, scratch, next, sums, sumsAt);
+        default -> eightWide(memory, codes, blocks, scratch, next, sums, sumsAt);
+      }
+      return;
+    }
+    halves(format.bits(), memory, codes, blocks, 0, scratch, 0, sums, sumsAt);
+    if (two) {
+      halves(format.bits(), memory, codes, blocks, 1, scratch, next, sums, sumsAt + SUMS);
+    }
+  }
+
+  private static void halves(
+      int bits,
+      MemorySegment memory,
+      long codes,
+      int blocks,
+      int half,
+      float[] m,
+      int mAt,
+      float[] sums,
+      int at) {
+    int shift = 2 * half * bits;
     for (int lane = 0; lane < WORDS; lane += LANES) {
       long from = codes + lane * 4L;
-      switch (format.bits()) {
-        case 2 -> two(memory, from, blocks, shift, scratch, sums, sumsAt + lane);
-        case 4 -> four(memory, from, blocks, shift, scratch, sums, sumsAt + lane);
-        default -> eight(memory, from, blocks, shift, scratch, sums, sumsAt + lane);
+      switch (bits) {
+        case 2 -> two(memory, from, blocks, shift, m, mAt, sums, at + lane);
+        case 4 -> four(memory, from, blocks, shift, m, mAt, sums, at + lane);
+        default -> eight(memory, from, blocks, shift, m, mAt, sums, at + lane);
       }
     }
   }
@@ -160,23 +183,24 @@ final class GroupLines {
       float[] x,
       int xAt,
       float[] m,
+      int mAt,
       float[] minimumSums,
       int sumsAt) {
     FloatVector factors = bits == 2 ? FACTORS2 : bits == 4 ? FACTORS4 : FACTORS8;
     FloatVector sum = FloatVector.fromArray(FLOAT, minimumSums, sumsAt);
     int line = 0;
     for (; line <= lines - LANES; line += LANES) {
-      IntVector step = halves(memory, steps + 2L * line);
-      IntVector minimum = halves(memory, minima + 2L * line);
-      if (notFinite(step, minimum)) {
+      IntVector step = HalfExpand.bits(memory, steps + 2L * line);
+      IntVector minimum = HalfExpand.bits(memory, minima + 2L * line);
+      if (!HalfExpand.finite(step) || !HalfExpand.finite(minimum)) {
         break;
       }
       // Steps are not negative; a minimum's sign goes to its place.
       FloatVector s = step.lanewise(LSHL, 13)
           .reinterpretAsFloats().mul(factors);
-      FloatVector z = signed(minimum);
+      FloatVector z = HalfExpand.floats(minimum);
       int from = xAt + 4 * line;
-      int to = 4 * line;
+      int to = mAt + 4 * line;
       FloatVector x0 = FloatVector.fromArray(FLOAT, x, from);
       FloatVector x1 = FloatVector.fromArray(FLOAT, x, from + LANES);
       FloatVector x2 = FloatVector.fromArray(FLOAT, x, from + 2 * LANES);
@@ -192,7 +216,7 @@ final class GroupLines {
     }
     sum.intoArray(minimumSums, sumsAt);
     for (; line < lines; line++) {
-      one(bits, memory, steps, minima, line, x, xAt, m, minimumSums, sumsAt);
+      one(bits, memory, steps, minima, line, x, xAt, m, mAt, minimumSums, sumsAt);
     }
   }
 
@@ -206,6 +230,7 @@ final class GroupLines {
       float[] x,
       int xAt,
       float[] m,
+      int mAt,
       float[] minimumSums,
       int sumsAt) {
     float step = Float.float16ToFloat(memory.get(Tensor.SHORT, steps + 2L * line));
@@ -213,39 +238,22 @@ final class GroupLines {
     step *= unit(bits, line);
     for (int r = 0; r < 4; r++) {
       float factor = x[xAt + 4 * line + r];
-      m[4 * line + r] = factor == 0 ? 0 : factor * step;
+      m[mAt + 4 * line + r] = factor == 0 ? 0 : factor * step;
       minimumSums[sumsAt + r] += factor == 0 ? 0 : factor * minimum;
     }
   }
 
-  private static IntVector halves(MemorySegment memory, long at) {
-    return (IntVector)
-        ShortVector.fromMemorySegment(HALVES, memory, at, ORDER).castShape(INT, 0);
-  }
-
-  private static boolean notFinite(IntVector a, IntVector b) {
-    // Of a half that is not finite all bits of the exponent are set.
-    IntVector x = a.and(0x7c00).max(b.and(0x7c00));
-    return x.compare(EQ, 0x7c00).anyTrue();
-  }
-
-  private static FloatVector signed(IntVector half) {
-    IntVector magnitude = half.and(0x7fff).lanewise(LSHL, 13);
-    IntVector sign = half.and(0x8000).lanewise(LSHL, 16);
-    return magnitude.or(sign).reinterpretAsFloats().mul(0x1p112f);
-  }
-
   /** [4][32] and what the minima add to all columns to [32][4]. */
-  static void interleave(float[] sums, float[] minimumSums, float[] to, int toAt) {
-    FloatVector all = FloatVector.fromArray(FLOAT, minimumSums, 0);
+  static void interleave(float[] sums, int at, float[] minimumSums, int minimumSumsAt, float[] to, int toAt) {
+    FloatVector all = FloatVector.fromArray(FLOAT, minimumSums, minimumSumsAt);
     for (int distance = LANES / 2; distance >= 4; distance /= 2) {
       all = all.add(all.rearrange(distance == 8 ? TURN8 : TURN4));
     }
     for (int c = 0; c < COLUMNS; c += LANES) {
-      FloatVector r0 = FloatVector.fromArray(FLOAT, sums, c);
-      FloatVector r1 = FloatVector.fromArray(FLOAT, sums, COLUMNS + c);
-      FloatVector r2 = FloatVector.fromArray(FLOAT, sums, 2 * COLUMNS + c);
-      FloatVector r3 = FloatVector.fromArray(FLOAT, sums, 3 * COLUMNS + c);
+      FloatVector r0 = FloatVector.fromArray(FLOAT, sums, at + c);
+      FloatVector r1 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS + c);
+      FloatVector r2 = FloatVector.fromArray(FLOAT, sums, at + 2 * COLUMNS + c);
+      FloatVector r3 = FloatVector.fromArray(FLOAT, sums, at + 3 * COLUMNS + c);
       int target = toAt + 4 * c;
       r0.rearrange(SPREAD0)
           .blend(r1.rearrange(SPREAD0), ROW1)
@@ -276,7 +284,14 @@ final class GroupLines {
 
   /** Blocks of 4 lines of 2 bits. */
   private static void two(
-      MemorySegment memory, long from, int blocks, int shift, float[] m, float[] sums, int at) {
+      MemorySegment memory,
+      long from,
+      int blocks,
+      int shift,
+      float[] m,
+      int mAt,
+      float[] sums,
+      int at) {
     FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
     FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + WORDS);
     FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS);
@@ -290,7 +305,7 @@ final class GroupLines {
           IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
       IntVector w0 = words.lanewise(LSHR, shift);
       IntVector w1 = words.lanewise(LSHR, shift + 2);
-      int k = 16 * b;
+      int k = mAt + 16 * b;
       FloatVector x0 = (FloatVector) w0.and(0x3).convert(I2F, 0);
       FloatVector x1 = (FloatVector) w1.and(0x3).convert(I2F, 0);
       FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
@@ -360,7 +375,14 @@ final class GroupLines {
 
   /** Blocks of 2 lines of 4 bits. */
   private static void four(
-      MemorySegment memory, long from, int blocks, int shift, float[] m, float[] sums, int at) {
+      MemorySegment memory,
+      long from,
+      int blocks,
+      int shift,
+      float[] m,
+      int mAt,
+      float[] sums,
+      int at) {
     FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
     FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + WORDS);
     FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS);
@@ -374,7 +396,7 @@ final class GroupLines {
           IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
       IntVector w0 = words.lanewise(LSHR, shift);
       IntVector w1 = words.lanewise(LSHR, shift + 4);
-      int k = 8 * b;
+      int k = mAt + 8 * b;
       FloatVector x0 = (FloatVector) w0.and(0xf).convert(I2F, 0);
       FloatVector x1 = (FloatVector) w1.and(0xf).convert(I2F, 0);
       FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
@@ -416,7 +438,14 @@ final class GroupLines {
 
   /** Blocks of 1 line of 8 bits. */
   private static void eight(
-      MemorySegment memory, long from, int blocks, int shift, float[] m, float[] sums, int at) {
+      MemorySegment memory,
+      long from,
+      int blocks,
+      int shift,
+      float[] m,
+      int mAt,
+      float[] sums,
+      int at) {
     FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
     FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + WORDS);
     FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS);
@@ -430,7 +459,7 @@ final class GroupLines {
           IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
       IntVector w0 = words.lanewise(LSHR, shift);
       IntVector w1 = words.lanewise(LSHR, shift + 8);
-      int k = 4 * b;
+      int k = mAt + 4 * b;
       FloatVector x0 = (FloatVector) w0.and(0xff).convert(I2F, 0);
       FloatVector x1 = (FloatVector) w1.and(0xff).convert(I2F, 0);
       FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
@@ -454,5 +483,339 @@ final class GroupLines {
     c21.intoArray(sums, at + 2 * COLUMNS + WORDS);
     c30.intoArray(sums, at + 3 * COLUMNS);
     c31.intoArray(sums, at + 3 * COLUMNS + WORDS);
+  }
+
+  /** Two bits, all columns of a segment: 16 sums of the 32 registers of AVX-512. */
+  private static void twoWide(
+      MemorySegment memory, long from, int blocks, float[] m, int next, float[] sums, int at) {
+    FloatVector c000 = FloatVector.fromArray(FLOAT, sums, at);
+    FloatVector c001 = FloatVector.fromArray(FLOAT, sums, at + 16);
+    FloatVector c010 = FloatVector.fromArray(FLOAT, sums, at + 32);
+    FloatVector c011 = FloatVector.fromArray(FLOAT, sums, at + 48);
+    FloatVector c020 = FloatVector.fromArray(FLOAT, sums, at + 64);
+    FloatVector c021 = FloatVector.fromArray(FLOAT, sums, at + 80);
+    FloatVector c030 = FloatVector.fromArray(FLOAT, sums, at + 96);
+    FloatVector c031 = FloatVector.fromArray(FLOAT, sums, at + 112);
+    FloatVector c100 = FloatVector.fromArray(FLOAT, sums, at + 128);
+    FloatVector c101 = FloatVector.fromArray(FLOAT, sums, at + 144);
+    FloatVector c110 = FloatVector.fromArray(FLOAT, sums, at + 160);
+    FloatVector c111 = FloatVector.fromArray(FLOAT, sums, at + 176);
+    FloatVector c120 = FloatVector.fromArray(FLOAT, sums, at + 192);
+    FloatVector c121 = FloatVector.fromArray(FLOAT, sums, at + 208);
+    FloatVector c130 = FloatVector.fromArray(FLOAT, sums, at + 224);
+    FloatVector c131 = FloatVector.fromArray(FLOAT, sums, at + 240);
+    for (int b = 0; b < blocks; b++) {
+      IntVector w0 =
+          IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
+      IntVector w1 = w0.lanewise(LSHR, 2);
+      IntVector w2 = w0.lanewise(LSHR, 4);
+      IntVector w3 = w0.lanewise(LSHR, 6);
+      int k = 16 * b;
+      int n = next + k;
+      FloatVector x0 = (FloatVector) w0.and(0x3).convert(I2F, 0);
+      FloatVector x1 = (FloatVector) w1.and(0x3).convert(I2F, 0);
+      FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
+      c000 = x0.fma(y, c000);
+      c001 = x1.fma(y, c001);
+      y = FloatVector.broadcast(FLOAT, m[k + 1]);
+      c010 = x0.fma(y, c010);
+      c011 = x1.fma(y, c011);
+      y = FloatVector.broadcast(FLOAT, m[k + 2]);
+      c020 = x0.fma(y, c020);
+      c021 = x1.fma(y, c021);
+      y = FloatVector.broadcast(FLOAT, m[k + 3]);
+      c030 = x0.fma(y, c030);
+      c031 = x1.fma(y, c031);
+      x0 = (FloatVector) w2.and(0x3).convert(I2F, 0);
+      x1 = (FloatVector) w3.and(0x3).convert(I2F, 0);
+      y = FloatVector.broadcast(FLOAT, m[n]);
+      c100 = x0.fma(y, c100);
+      c101 = x1.fma(y, c101);
+      y = FloatVector.broadcast(FLOAT, m[n + 1]);
+      c110 = x0.fma(y, c110);
+      c111 = x1.fma(y, c111);
+      y = FloatVector.broadcast(FLOAT, m[n + 2]);
+      c120 = x0.fma(y, c120);
+      c121 = x1.fma(y, c121);
+      y = FloatVector.broadcast(FLOAT, m[n + 3]);
+      c130 = x0.fma(y, c130);
+      c131 = x1.fma(y, c131);
+      x0 = (FloatVector) w0.and(0x300).convert(I2F, 0);
+      x1 = (FloatVector) w1.and(0x300).convert(I2F, 0);
+      y = FloatVector.broadcast(FLOAT, m[k + 4]);
+      c000 = x0.fma(y, c000);
+      c001 = x1.fma(y, c001);
+      y = FloatVector.broadcast(FLOAT, m[k + 5]);
+      c010 = x0.fma(y, c010);
+      c011 = x1.fma(y, c011);
+      y = FloatVector.broadcast(FLOAT, m[k + 6]);
+      c020 = x0.fma(y, c020);
+      c021 = x1.fma(y, c021);
+      y = FloatVector.broadcast(FLOAT, m[k + 7]);
+      c030 = x0.fma(y, c030);
+      c031 = x1.fma(y, c031);
+      x0 = (FloatVector) w2.and(0x300).convert(I2F, 0);
+      x1 = (FloatVector) w3.and(0x300).convert(I2F, 0);
+      y = FloatVector.broadcast(FLOAT, m[n + 4]);
+      c100 = x0.fma(y, c100);
+      c101 = x1.fma(y, c101);
+      y = FloatVector.broadcast(FLOAT, m[n + 5]);
+      c110 = x0.fma(y, c110);
+      c111 = x1.fma(y, c111);
+      y = FloatVector.broadcast(FLOAT, m[n + 6]);
+      c120 = x0.fma(y, c120);
+      c121 = x1.fma(y, c121);
+      y = FloatVector.broadcast(FLOAT, m[n + 7]);
+      c130 = x0.fma(y, c130);
+      c131 = x1.fma(y, c131);
+      x0 = (FloatVector) w0.and(0x30000).convert(I2F, 0);
+      x1 = (FloatVector) w1.and(0x30000).convert(I2F, 0);
+      y = FloatVector.broadcast(FLOAT, m[k + 8]);
+      c000 = x0.fma(y, c000);
+      c001 = x1.fma(y, c001);
+      y = FloatVector.broadcast(FLOAT, m[k + 9]);
+      c010 = x0.fma(y, c010);
+      c011 = x1.fma(y, c011);
+      y = FloatVector.broadcast(FLOAT, m[k + 10]);
+      c020 = x0.fma(y, c020);
+      c021 = x1.fma(y, c021);
+      y = FloatVector.broadcast(FLOAT, m[k + 11]);
+      c030 = x0.fma(y, c030);
+      c031 = x1.fma(y, c031);
+      x0 = (FloatVector) w2.and(0x30000).convert(I2F, 0);
+      x1 = (FloatVector) w3.and(0x30000).convert(I2F, 0);
+      y = FloatVector.broadcast(FLOAT, m[n + 8]);
+      c100 = x0.fma(y, c100);
+      c101 = x1.fma(y, c101);
+      y = FloatVector.broadcast(FLOAT, m[n + 9]);
+      c110 = x0.fma(y, c110);
+      c111 = x1.fma(y, c111);
+      y = FloatVector.broadcast(FLOAT, m[n + 10]);
+      c120 = x0.fma(y, c120);
+      c121 = x1.fma(y, c121);
+      y = FloatVector.broadcast(FLOAT, m[n + 11]);
+      c130 = x0.fma(y, c130);
+      c131 = x1.fma(y, c131);
+      x0 = (FloatVector) w0.and(0x3000000).convert(I2F, 0);
+      x1 = (FloatVector) w1.and(0x3000000).convert(I2F, 0);
+      y = FloatVector.broadcast(FLOAT, m[k + 12]);
+      c000 = x0.fma(y, c000);
+      c001 = x1.fma(y, c001);
+      y = FloatVector.broadcast(FLOAT, m[k + 13]);
+      c010 = x0.fma(y, c010);
+      c011 = x1.fma(y, c011);
+      y = FloatVector.broadcast(FLOAT, m[k + 14]);
+      c020 = x0.fma(y, c020);
+      c021 = x1.fma(y, c021);
+      y = FloatVector.broadcast(FLOAT, m[k + 15]);
+      c030 = x0.fma(y, c030);
+      c031 = x1.fma(y, c031);
+      x0 = (FloatVector) w2.and(0x3000000).convert(I2F, 0);
+      x1 = (FloatVector) w3.and(0x3000000).convert(I2F, 0);
+      y = FloatVector.broadcast(FLOAT, m[n + 12]);
+      c100 = x0.fma(y, c100);
+      c101 = x1.fma(y, c101);
+      y = FloatVector.broadcast(FLOAT, m[n + 13]);
+      c110 = x0.fma(y, c110);
+      c111 = x1.fma(y, c111);
+      y = FloatVector.broadcast(FLOAT, m[n + 14]);
+      c120 = x0.fma(y, c120);
+      c121 = x1.fma(y, c121);
+      y = FloatVector.broadcast(FLOAT, m[n + 15]);
+      c130 = x0.fma(y, c130);
+      c131 = x1.fma(y, c131);
+    }
+    c000.intoArray(sums, at);
+    c001.intoArray(sums, at + 16);
+    c010.intoArray(sums, at + 32);
+    c011.intoArray(sums, at + 48);
+    c020.intoArray(sums, at + 64);
+    c021.intoArray(sums, at + 80);
+    c030.intoArray(sums, at + 96);
+    c031.intoArray(sums, at + 112);
+    c100.intoArray(sums, at + 128);
+    c101.intoArray(sums, at + 144);
+    c110.intoArray(sums, at + 160);
+    c111.intoArray(sums, at + 176);
+    c120.intoArray(sums, at + 192);
+    c121.intoArray(sums, at + 208);
+    c130.intoArray(sums, at + 224);
+    c131.intoArray(sums, at + 240);
+  }
+
+  /** Four bits, all columns of a segment: 16 sums of the 32 registers of AVX-512. */
+  private static void fourWide(
+      MemorySegment memory, long from, int blocks, float[] m, int next, float[] sums, int at) {
+    FloatVector c000 = FloatVector.fromArray(FLOAT, sums, at);
+    FloatVector c001 = FloatVector.fromArray(FLOAT, sums, at + 16);
+    FloatVector c010 = FloatVector.fromArray(FLOAT, sums, at + 32);
+    FloatVector c011 = FloatVector.fromArray(FLOAT, sums, at + 48);
+    FloatVector c020 = FloatVector.fromArray(FLOAT, sums, at + 64);
+    FloatVector c021 = FloatVector.fromArray(FLOAT, sums, at + 80);
+    FloatVector c030 = FloatVector.fromArray(FLOAT, sums, at + 96);
+    FloatVector c031 = FloatVector.fromArray(FLOAT, sums, at + 112);
+    FloatVector c100 = FloatVector.fromArray(FLOAT, sums, at + 128);
+    FloatVector c101 = FloatVector.fromArray(FLOAT, sums, at + 144);
+    FloatVector c110 = FloatVector.fromArray(FLOAT, sums, at + 160);
+    FloatVector c111 = FloatVector.fromArray(FLOAT, sums, at + 176);
+    FloatVector c120 = FloatVector.fromArray(FLOAT, sums, at + 192);
+    FloatVector c121 = FloatVector.fromArray(FLOAT, sums, at + 208);
+    FloatVector c130 = FloatVector.fromArray(FLOAT, sums, at + 224);
+    FloatVector c131 = FloatVector.fromArray(FLOAT, sums, at + 240);
+    for (int b = 0; b < blocks; b++) {
+      IntVector w0 =
+          IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
+      IntVector w1 = w0.lanewise(LSHR, 4);
+      IntVector w2 = w0.lanewise(LSHR, 8);
+      IntVector w3 = w0.lanewise(LSHR, 12);
+      int k = 8 * b;
+      int n = next + k;
+      FloatVector x0 = (FloatVector) w0.and(0xf).convert(I2F, 0);
+      FloatVector x1 = (FloatVector) w1.and(0xf).convert(I2F, 0);
+      FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
+      c000 = x0.fma(y, c000);
+      c001 = x1.fma(y, c001);
+      y = FloatVector.broadcast(FLOAT, m[k + 1]);
+      c010 = x0.fma(y, c010);
+      c011 = x1.fma(y, c011);
+      y = FloatVector.broadcast(FLOAT, m[k + 2]);
+      c020 = x0.fma(y, c020);
+      c021 = x1.fma(y, c021);
+      y = FloatVector.broadcast(FLOAT, m[k + 3]);
+      c030 = x0.fma(y, c030);
+      c031 = x1.fma(y, c031);
+      x0 = (FloatVector) w2.and(0xf).convert(I2F, 0);
+      x1 = (FloatVector) w3.and(0xf).convert(I2F, 0);
+      y = FloatVector.broadcast(FLOAT, m[n]);
+      c100 = x0.fma(y, c100);
+      c101 = x1.fma(y, c101);
+      y = FloatVector.broadcast(FLOAT, m[n + 1]);
+      c110 = x0.fma(y, c110);
+      c111 = x1.fma(y, c111);
+      y = FloatVector.broadcast(FLOAT, m[n + 2]);
+      c120 = x0.fma(y, c120);
+      c121 = x1.fma(y, c121);
+      y = FloatVector.broadcast(FLOAT, m[n + 3]);
+      c130 = x0.fma(y, c130);
+      c131 = x1.fma(y, c131);
+      x0 = (FloatVector) w0.and(0xf0000).convert(I2F, 0);
+      x1 = (FloatVector) w1.and(0xf0000).convert(I2F, 0);
+      y = FloatVector.broadcast(FLOAT, m[k + 4]);
+      c000 = x0.fma(y, c000);
+      c001 = x1.fma(y, c001);
+      y = FloatVector.broadcast(FLOAT, m[k + 5]);
+      c010 = x0.fma(y, c010);
+      c011 = x1.fma(y, c011);
+      y = FloatVector.broadcast(FLOAT, m[k + 6]);
+      c020 = x0.fma(y, c020);
+      c021 = x1.fma(y, c021);
+      y = FloatVector.broadcast(FLOAT, m[k + 7]);
+      c030 = x0.fma(y, c030);
+      c031 = x1.fma(y, c031);
+      x0 = (FloatVector) w2.and(0xf0000).convert(I2F, 0);
+      x1 = (FloatVector) w3.and(0xf0000).convert(I2F, 0);
+      y = FloatVector.broadcast(FLOAT, m[n + 4]);
+      c100 = x0.fma(y, c100);
+      c101 = x1.fma(y, c101);
+      y = FloatVector.broadcast(FLOAT, m[n + 5]);
+      c110 = x0.fma(y, c110);
+      c111 = x1.fma(y, c111);
+      y = FloatVector.broadcast(FLOAT, m[n + 6]);
+      c120 = x0.fma(y, c120);
+      c121 = x1.fma(y, c121);
+      y = FloatVector.broadcast(FLOAT, m[n + 7]);
+      c130 = x0.fma(y, c130);
+      c131 = x1.fma(y, c131);
+    }
+    c000.intoArray(sums, at);
+    c001.intoArray(sums, at + 16);
+    c010.intoArray(sums, at + 32);
+    c011.intoArray(sums, at + 48);
+    c020.intoArray(sums, at + 64);
+    c021.intoArray(sums, at + 80);
+    c030.intoArray(sums, at + 96);
+    c031.intoArray(sums, at + 112);
+    c100.intoArray(sums, at + 128);
+    c101.intoArray(sums, at + 144);
+    c110.intoArray(sums, at + 160);
+    c111.intoArray(sums, at + 176);
+    c120.intoArray(sums, at + 192);
+    c121.intoArray(sums, at + 208);
+    c130.intoArray(sums, at + 224);
+    c131.intoArray(sums, at + 240);
+  }
+
+  /** Eight bits, all columns of a segment: 16 sums of the 32 registers of AVX-512. */
+  private static void eightWide(
+      MemorySegment memory, long from, int blocks, float[] m, int next, float[] sums, int at) {
+    FloatVector c000 = FloatVector.fromArray(FLOAT, sums, at);
+    FloatVector c001 = FloatVector.fromArray(FLOAT, sums, at + 16);
+    FloatVector c010 = FloatVector.fromArray(FLOAT, sums, at + 32);
+    FloatVector c011 = FloatVector.fromArray(FLOAT, sums, at + 48);
+    FloatVector c020 = FloatVector.fromArray(FLOAT, sums, at + 64);
+    FloatVector c021 = FloatVector.fromArray(FLOAT, sums, at + 80);
+    FloatVector c030 = FloatVector.fromArray(FLOAT, sums, at + 96);
+    FloatVector c031 = FloatVector.fromArray(FLOAT, sums, at + 112);
+    FloatVector c100 = FloatVector.fromArray(FLOAT, sums, at + 128);
+    FloatVector c101 = FloatVector.fromArray(FLOAT, sums, at + 144);
+    FloatVector c110 = FloatVector.fromArray(FLOAT, sums, at + 160);
+    FloatVector c111 = FloatVector.fromArray(FLOAT, sums, at + 176);
+    FloatVector c120 = FloatVector.fromArray(FLOAT, sums, at + 192);
+    FloatVector c121 = FloatVector.fromArray(FLOAT, sums, at + 208);
+    FloatVector c130 = FloatVector.fromArray(FLOAT, sums, at + 224);
+    FloatVector c131 = FloatVector.fromArray(FLOAT, sums, at + 240);
+    for (int b = 0; b < blocks; b++) {
+      IntVector w0 =
+          IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
+      IntVector w1 = w0.lanewise(LSHR, 8);
+      IntVector w2 = w0.lanewise(LSHR, 16);
+      IntVector w3 = w0.lanewise(LSHR, 24);
+      int k = 4 * b;
+      int n = next + k;
+      FloatVector x0 = (FloatVector) w0.and(0xff).convert(I2F, 0);
+      FloatVector x1 = (FloatVector) w1.and(0xff).convert(I2F, 0);
+      FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
+      c000 = x0.fma(y, c000);
+      c001 = x1.fma(y, c001);
+      y = FloatVector.broadcast(FLOAT, m[k + 1]);
+      c010 = x0.fma(y, c010);
+      c011 = x1.fma(y, c011);
+      y = FloatVector.broadcast(FLOAT, m[k + 2]);
+      c020 = x0.fma(y, c020);
+      c021 = x1.fma(y, c021);
+      y = FloatVector.broadcast(FLOAT, m[k + 3]);
+      c030 = x0.fma(y, c030);
+      c031 = x1.fma(y, c031);
+      x0 = (FloatVector) w2.and(0xff).convert(I2F, 0);
+      x1 = (FloatVector) w3.and(0xff).convert(I2F, 0);
+      y = FloatVector.broadcast(FLOAT, m[n]);
+      c100 = x0.fma(y, c100);
+      c101 = x1.fma(y, c101);
+      y = FloatVector.broadcast(FLOAT, m[n + 1]);
+      c110 = x0.fma(y, c110);
+      c111 = x1.fma(y, c111);
+      y = FloatVector.broadcast(FLOAT, m[n + 2]);
+      c120 = x0.fma(y, c120);
+      c121 = x1.fma(y, c121);
+      y = FloatVector.broadcast(FLOAT, m[n + 3]);
+      c130 = x0.fma(y, c130);
+      c131 = x1.fma(y, c131);
+    }
+    c000.intoArray(sums, at);
+    c001.intoArray(sums, at + 16);
+    c010.intoArray(sums, at + 32);
+    c011.intoArray(sums, at + 48);
+    c020.intoArray(sums, at + 64);
+    c021.intoArray(sums, at + 80);
+    c030.intoArray(sums, at + 96);
+    c031.intoArray(sums, at + 112);
+    c100.intoArray(sums, at + 128);
+    c101.intoArray(sums, at + 144);
+    c110.intoArray(sums, at + 160);
+    c111.intoArray(sums, at + 176);
+    c120.intoArray(sums, at + 192);
+    c121.intoArray(sums, at + 208);
+    c130.intoArray(sums, at + 224);
+    c131.intoArray(sums, at + 240);
   }
 }
