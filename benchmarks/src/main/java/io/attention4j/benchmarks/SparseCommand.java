@@ -32,8 +32,11 @@ final class SparseCommand implements Callable<Integer> {
       defaultValue =
           "window,sink-window,longformer,bigbird,block-topk,prflash,lsg,hyper,"
               + "combiner:type=fixed,combiner:type=logsparse,combiner:type=axial,"
-              + "combiner:type=rowmajor",
-      description = "Options of causal layers; none for no such table.")
+              + "combiner:type=rowmajor,routing:clusters=sqrt(N);tokens=sqrt(N),"
+              + "landmark,landmark:retrieval=chunk,seer:gate=random;k=16",
+      description =
+          "Options of causal layers; none for no such table. sqrt(N) is the root of the length,"
+              + " gate=random an untrained gate.")
   private List<String> operators;
 
   @Option(
@@ -43,6 +46,18 @@ final class SparseCommand implements Callable<Integer> {
       defaultValue = "longformer,bigbird,lsg,hyper,nystrom,combiner:type=fixed",
       description = "Options of bidirectional layers; none for no such table.")
   private List<String> encoders;
+
+  @Option(
+      names = "--decoders",
+      split = ",",
+      paramLabel = "NAME",
+      defaultValue =
+          "window,sink-window,longformer,bigbird,block-topk,quest:dense=0,prflash,lsg,hyper,"
+              + "combiner:type=fixed,combiner:type=logsparse,combiner:type=axial,"
+              + "combiner:type=rowmajor,routing:clusters=sqrt(N);tokens=sqrt(N),landmark,"
+              + "seer-decode:gate=random;budget=1024,nosa:gate=random",
+      description = "Options of causal layers that decode; none for no such table.")
+  private List<String> decoders;
 
   @Option(
       names = "--lengths",
@@ -91,6 +106,7 @@ final class SparseCommand implements Callable<Integer> {
             new CostSuite.Sizes(
                 unlessNone(operators),
                 unlessNone(encoders),
+                unlessNone(decoders),
                 unlessZero(lengths, prefill),
                 unlessZero(decodeLengths, decode),
                 codecs,

@@ -71,6 +71,13 @@ final class ModelOptions {
   private String kvCache;
 
   @Option(
+      names = "--draft-model",
+      paramLabel = "MODEL",
+      description =
+          "A small model with the same tokens, by which the KV caches speckv and specpc rank.")
+  private Path draft;
+
+  @Option(
       names = "--batch",
       paramLabel = "TOKENS",
       defaultValue = "512",
@@ -126,6 +133,7 @@ final class ModelOptions {
         .attention(attention)
         .kvCache(kvCache)
         .maxBatchRows(maxBatchRows)
+        .draft(draft)
         .build();
   }
 }

@@ -58,7 +58,8 @@ record BitSchedule(List<Integer> bits, List<Integer> from, int group) {
       String[] parts = levels[i].split("@", -1);
       boolean last = i + 1 == levels.length;
       if (parts.length != (last ? 1 : 2)) {
-        throw refused(option, "level '" + levels[i] + "' must be " + (last ? "BITS" : "BITS@TOKENS"));
+        throw refused(
+            option, "level '" + levels[i] + "' must be " + (last ? "BITS" : "BITS@TOKENS"));
       }
       int width = number(option, levels[i], parts[0]);
       if (i == 0 && width != 16) {
@@ -67,7 +68,8 @@ record BitSchedule(List<Integer> bits, List<Integer> from, int group) {
       if (i > 0) {
         requireBits(option, "level '" + levels[i] + "'", width);
         if (width >= bits.get(i - 1)) {
-          throw refused(option, "level '" + levels[i] + "' must have fewer bits than the one before");
+          throw refused(
+              option, "level '" + levels[i] + "' must have fewer bits than the one before");
         }
       }
       bits.add(width);
@@ -76,8 +78,11 @@ record BitSchedule(List<Integer> bits, List<Integer> from, int group) {
         if (tokens <= from.get(i) && i > 0 || tokens > MOST_TOKENS) {
           throw refused(
               option,
-              "level '" + levels[i] + "' must end further back than the one before, at most "
-                  + MOST_TOKENS + " tokens");
+              "level '"
+                  + levels[i]
+                  + "' must end further back than the one before, at most "
+                  + MOST_TOKENS
+                  + " tokens");
         }
         from.add(tokens);
       }

@@ -62,8 +62,7 @@ class StaircaseKvCacheTest {
       long bytes = format.pageBytes(slots, keys ? page.keyDim() : page.valueDim());
       Storage.Host host = (Storage.Host) (keys ? page.keys() : page.values());
       long at = keys ? page.keyOffset() : page.valueOffset();
-      all.add(
-          host.segment().asSlice(at, bytes).toArray(ValueLayout.JAVA_BYTE));
+      all.add(host.segment().asSlice(at, bytes).toArray(ValueLayout.JAVA_BYTE));
     }
     return all;
   }
@@ -89,8 +88,7 @@ class StaircaseKvCacheTest {
         PolicyRun run = open(option)) {
       List<float[]> once = run.run(run.newState(), PROMPT, PROMPT, DECODED);
       StaircaseKvCache first = cache(run);
-      assertSame(
-          dense.run(dense.newState(), PROMPT, PROMPT, 0), once.subList(0, PROMPT));
+      assertSame(dense.run(dense.newState(), PROMPT, PROMPT, 0), once.subList(0, PROMPT));
       for (int chunk : new int[] {1, 37, 64, 256}) {
         assertSame(once, run.run(run.newState(), PROMPT, chunk, DECODED));
         assertSamePages(first, cache(run));
@@ -399,12 +397,7 @@ class StaircaseKvCacheTest {
     try (PolicyRun run = open("kivi")) {
       LayerState state = run.newState();
       Tensor k =
-          Tensor.ofFloats(
-              Arena.ofAuto(),
-              new float[KV_HEADS * HEAD_DIM],
-              1,
-              KV_HEADS,
-              HEAD_DIM);
+          Tensor.ofFloats(Arena.ofAuto(), new float[KV_HEADS * HEAD_DIM], 1, KV_HEADS, HEAD_DIM);
       run.cache().append(k, k, 0, 1);
       assertThrows(IllegalStateException.class, () -> run.cache().append(k, k, 0, 1));
       state.reset();

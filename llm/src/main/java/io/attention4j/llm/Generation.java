@@ -31,6 +31,10 @@ public final class Generation implements Iterable<Piece> {
   private final StopStrings stopStrings;
   private final int[] prompt;
   private final float[] row;
+
+  /** The tokens to choose from where the model can say which, else empty. */
+  private final int[] candidates;
+
   private final StringBuilder text = new StringBuilder();
 
   private IncrementalDecoder decoder;
@@ -57,6 +61,8 @@ public final class Generation implements Iterable<Piece> {
     this.sampler = new Sampler(request.sampling(), vocabulary);
     this.stopStrings = new StopStrings(request.stopStrings());
     this.row = new float[vocabulary];
+    int needed = request.logProbs() < 0 ? sampler.candidates() : 0;
+    this.candidates = new int[needed > 0 && session.model().picks(needed) ? needed : 0];
   }
 
   /** Ends the generation before its next token or prompt chunk. Safe from any thread. */
@@ -140,7 +146,7 @@ public final class Generation implements Iterable<Piece> {
       return finish(FinishReason.LENGTH);
     }
     if (!evaluated) {
-      session.appendToken(generated[count - 1]);
+      session.appendToken(generated[count - 1], candidates.length);
       evaluated = true;
     }
     if (session.position() == session.contextTokens()) {
@@ -153,10 +159,8 @@ public final class Generation implements Iterable<Piece> {
   private boolean start() {
     started = true;
     startNanos = System.nanoTime();
-    reusedTokens = session.reuse(prompt);
-    session.remember();
-    boolean complete =
-        session.appendChunks(prompt, reusedTokens, prompt.length, this::stopRequested);
+    PromptStart start = PromptStart.run(session, prompt, this::stopRequested, candidates.length);
+    reusedTokens = start.reused();
     prefillNanos = System.nanoTime() - startNanos;
     session.remember();
     evaluated = true;
@@ -166,20 +170,24 @@ public final class Generation implements Iterable<Piece> {
       }
     }
     decoder = tokenizer.newDecoder(prompt);
-    return complete;
+    return start.complete();
   }
 
   private Piece decode() {
-    session.copyLogits(row);
-    double logSum;
-    List<TokenLogProb> top;
+    double logSum = 0;
+    List<TokenLogProb> top = List.of();
     int token;
-    try {
-      logSum = request.logProbs() >= 0 ? LogProbs.logSumExp(row) : 0;
-      top = request.logProbs() > 0 ? LogProbs.top(row, request.logProbs()) : List.of();
-      token = sampler.next(row);
-    } catch (IllegalStateException e) {
-      throw session.unusable(e);
+    if (candidates.length > 0 && session.copyCandidates(candidates, row)) {
+      token = sampler.next(row, candidates);
+    } else {
+      session.copyLogits(row);
+      try {
+        logSum = request.logProbs() >= 0 ? LogProbs.logSumExp(row) : 0;
+        top = request.logProbs() > 0 ? LogProbs.top(row, request.logProbs()) : top;
+        token = sampler.next(row);
+      } catch (IllegalStateException e) {
+        throw session.unusable(e);
+      }
     }
     lastTokenNanos = System.nanoTime();
     if (count == 0) {

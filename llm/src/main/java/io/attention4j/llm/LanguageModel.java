@@ -2,7 +2,9 @@ package io.attention4j.llm;
 
 import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvCacheContext;
+import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerOptions;
+import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.operator.RecurrentState;
@@ -40,9 +42,14 @@ public final class LanguageModel implements AutoCloseable {
   private final ModelInfo info;
   private final ModelFiles files;
   private final Decoder decoder;
+  private final KvCache.Factory caches;
   private final StepScheduler scheduler;
   private final Tokenizer tokenizer;
   private final List<AutoCloseable> owned;
+
+  /** Reads prompts before, or null. */
+  private final Draft draft;
+
   private final Set<Session> sessions = new LinkedHashSet<>();
   private byte[] fingerprint;
   private boolean closed;
@@ -51,13 +58,17 @@ public final class LanguageModel implements AutoCloseable {
       ModelInfo info,
       ModelFiles files,
       Decoder decoder,
+      KvCache.Factory caches,
       Tokenizer tokenizer,
+      Draft draft,
       List<AutoCloseable> owned) {
     this.info = info;
     this.files = files;
     this.decoder = decoder;
+    this.caches = caches;
     this.scheduler = new StepScheduler(decoder);
     this.tokenizer = tokenizer;
+    this.draft = draft;
     this.owned = owned;
   }
 
@@ -147,6 +158,10 @@ public final class LanguageModel implements AutoCloseable {
       MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
+      Draft draft = Draft.load(path, options, plan.caches(), tokenizer);
+      if (draft != null) {
+        owned.add(draft);
+      }
       List<OptionSpec> attention =
           LayerOptions.parse(attention(options, plan.caches()))
               .forLayers(plan.config().sizes().layers());
@@ -159,7 +174,14 @@ public final class LanguageModel implements AutoCloseable {
               plan.caches());
       owned.add(decoder);
       LanguageModel model =
-          new LanguageModel(info(plan, options, decoder), plan.files(), decoder, tokenizer, owned);
+          new LanguageModel(
+              info(plan, options, decoder),
+              plan.files(),
+              decoder,
+              plan.caches(),
+              tokenizer,
+              draft,
+              owned);
       complete = true;
       return model;
     } finally {
@@ -237,12 +259,16 @@ public final class LanguageModel implements AutoCloseable {
       }
     }
     long kv = (1L + RecurrentState.MAX_SNAPSHOTS) * Decoder.stateBytes(config);
+    long kvInFiles = 0;
     for (int layer = 0; layer < config.sizes().layers() && !config.recurrent(); layer++) {
-      long bytes = caches.bytes(Decoder.layerShape(config, layer, context), context);
+      LayerShape shape = Decoder.layerShape(config, layer, context);
+      long bytes = caches.bytes(shape, context);
       kv = bytes > Long.MAX_VALUE - kv ? Long.MAX_VALUE : kv + bytes;
+      kvInFiles += bytes - caches.memoryBytes(shape, context);
     }
     MemoryEstimate memory =
-        new MemoryEstimate(weights, packed, kv, Decoder.scratchBytes(config, rows), context);
+        new MemoryEstimate(
+            weights, packed, kv, kvInFiles, Decoder.scratchBytes(config, rows), context);
     return new Plan(files, config, context, rows, kernels, caches, memory);
   }
 
@@ -310,6 +336,11 @@ public final class LanguageModel implements AutoCloseable {
   /** The model's tokenizer; closed with the model. */
   public Tokenizer tokenizer() {
     return tokenizer;
+  }
+
+  /** What the KV caches of all sessions take now, memory that sessions share counted once. */
+  public KvUsage kvUsage() {
+    return caches.usage();
   }
 
   /** A new, empty session; the caller closes it. */
@@ -388,8 +419,17 @@ public final class LanguageModel implements AutoCloseable {
     }
   }
 
+  /** Reads prompts before, or null. */
+  Draft draft() {
+    return draft;
+  }
+
   StepScheduler scheduler() {
     return scheduler;
+  }
+
+  boolean picks(int candidates) {
+    return decoder.picks(candidates);
   }
 
   int maxBatchRows() {

@@ -1,6 +1,7 @@
 package io.attention4j.llm;
 
 import io.attention4j.engine.spi.DeviceOptions;
+import java.nio.file.Path;
 import java.util.Objects;
 
 /**
@@ -16,6 +17,8 @@ import java.util.Objects;
  * @param kvCache policy, codec, tier and layout, each optional: "sink-window:tokens=1024+f16"
  * @param maxBatchRows most tokens of one forward pass: the size of a prompt chunk, and of the
  *     buffers
+ * @param draft a small model with the same tokens, for KV caches that rank tokens by one; null for
+ *     none
  */
 public record LoadOptions(
     int contextTokens,
@@ -23,7 +26,8 @@ public record LoadOptions(
     String kernels,
     String attention,
     String kvCache,
-    int maxBatchRows) {
+    int maxBatchRows,
+    Path draft) {
   /** Context where neither the options nor a smaller model set one. */
   public static final int DEFAULT_CONTEXT_TOKENS = 4096;
 
@@ -62,6 +66,7 @@ public record LoadOptions(
     private String attention = "softmax";
     private String kvCache = "paged+f16";
     private int maxBatchRows = 512;
+    private Path draft;
 
     private Builder() {}
 
@@ -101,13 +106,20 @@ public record LoadOptions(
       return this;
     }
 
+    /** See {@link LoadOptions#draft()}. */
+    public Builder draft(Path value) {
+      draft = value;
+      return this;
+    }
+
     /**
      * The options.
      *
      * @throws IllegalArgumentException if a value is out of range; names it and the range
      */
     public LoadOptions build() {
-      return new LoadOptions(contextTokens, threads, kernels, attention, kvCache, maxBatchRows);
+      return new LoadOptions(
+          contextTokens, threads, kernels, attention, kvCache, maxBatchRows, draft);
     }
   }
 }

@@ -75,7 +75,7 @@ public final class PrefixCache implements AutoCloseable {
     Session session = source.session.fork();
     boolean ready = false;
     try {
-      session.reuse(prompt);
+      session.reuse(prompt, 1);
       ready = true;
       return session;
     } finally {

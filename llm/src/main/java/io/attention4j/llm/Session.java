@@ -24,17 +24,12 @@ import java.util.function.Consumer;
  * failed, or is empty if a layer cannot go back.
  */
 public final class Session implements AutoCloseable {
-  private static final BooleanSupplier NEVER = () -> false;
   private static final int NONE = -1;
 
   private final LanguageModel model;
   private final LayerState[] states;
   private final Step step;
-  private final Step.RowSink toLogits = this::takeLogits;
-
-  /** [vocabulary]; made when first needed, since kept beginnings need none. */
-  private float[] logits;
-
+  private final LastRow last;
   private final int vocabulary;
   private int[] tokens = new int[64];
   private int length;
@@ -42,7 +37,6 @@ public final class Session implements AutoCloseable {
   /** The last token of a generation while the model has not seen it, else {@link #NONE}. */
   private int pending = NONE;
 
-  private boolean logitsValid;
   private boolean closed;
 
   Session(LanguageModel model, LayerState[] states) {
@@ -50,6 +44,7 @@ public final class Session implements AutoCloseable {
     this.states = states;
     this.step = new Step(states);
     this.vocabulary = model.info().config().sizes().vocabulary();
+    this.last = new LastRow(vocabulary);
   }
 
   LanguageModel model() {
@@ -103,15 +98,38 @@ public final class Session implements AutoCloseable {
       throw new IllegalArgumentException(
           "the prompt has no tokens and the model adds none; give at least one");
     }
-    if (prompt.length > contextTokens()) {
+    int longest = promptTokens();
+    if (prompt.length > longest) {
       throw new IllegalArgumentException(
           "the prompt has "
               + prompt.length
               + " tokens but the context holds "
-              + contextTokens()
+              + longest
               + "; shorten it or load the model with a larger context");
     }
     return new Generation(this, request, prompt);
+  }
+
+  /** Longest prompt; a draft model may read more than the context holds and leave less. */
+  private int promptTokens() {
+    return model.draft() == null ? contextTokens() : model.draft().promptTokens(contextTokens());
+  }
+
+  /**
+   * Appends tokens to an empty session as a generation does its prompt: a draft model may shorten
+   * them and look ahead. Without one it is {@link #append}.
+   *
+   * @throws IllegalStateException if the session is not empty
+   * @throws IllegalArgumentException as {@link #append}
+   */
+  public void appendPrompt(int... prompt) {
+    requireOpen();
+    requireTokens(prompt);
+    if (length > 0) {
+      throw new IllegalStateException(
+          "a prompt begins a session, which has " + length + " tokens; rewind to 0 or append");
+    }
+    PromptStart.run(this, prompt, () -> false, 0);
   }
 
   /** Runs a generation to its end and hands every piece to the consumer. */
@@ -153,7 +171,7 @@ public final class Session implements AutoCloseable {
     requireTokens(more);
     requireRoom(more.length + (pending == NONE ? 0 : 1));
     settle();
-    appendChunks(more, 0, more.length, NEVER);
+    appendChunks(more, 0, more.length, () -> false, 0);
   }
 
   /** Remembers a token that a generation gave and that is computed only when something follows. */
@@ -163,16 +181,16 @@ public final class Session implements AutoCloseable {
 
   private void settle() {
     if (pending != NONE) {
-      appendToken(pending);
+      appendToken(pending, 0);
     }
   }
 
-  /** One generated token. */
-  void appendToken(int token) {
+  /** One generated token; wants this many candidates after it, or 0 for logits. */
+  void appendToken(int token, int wanted) {
     requireRoom(1);
     ensureCapacity(length + 1);
     tokens[length] = token;
-    evaluate(1, 0, false);
+    evaluate(1, 0, false, wanted);
   }
 
   /**
@@ -190,30 +208,38 @@ public final class Session implements AutoCloseable {
 
   void copyLogits(float[] target) {
     requireOpen();
-    if (!logitsValid) {
+    if (!last.has(0)) {
       recomputeLast();
     }
-    System.arraycopy(logits, 0, target, 0, vocabulary);
+    last.copyLogits(target);
+  }
+
+  /** See {@link LastRow#copyCandidates}. */
+  boolean copyCandidates(int[] best, float[] row) {
+    requireOpen();
+    return last.copyCandidates(best, row);
   }
 
   float logit(int token) {
-    return logits[token];
+    return last.logit(token);
   }
 
   private void recomputeLast() {
     if (length == 0) {
       throw new IllegalStateException("an empty session has no logits; append a token first");
     }
-    int last = tokens[length - 1];
+    int token = tokens[length - 1];
     rewind(length - 1);
-    appendToken(last);
+    appendToken(token, 0);
   }
 
   /**
    * Appends {@code from .. to} of an array; logits are those of the last. Stops between chunks when
    * asked to and then returns false.
+   *
+   * @param wanted as for {@link #appendToken}
    */
-  boolean appendChunks(int[] source, int from, int to, BooleanSupplier stop) {
+  boolean appendChunks(int[] source, int from, int to, BooleanSupplier stop, int wanted) {
     requireRoom(to - from);
     ensureCapacity(length + to - from);
     int chunk = model.maxBatchRows();
@@ -223,24 +249,32 @@ public final class Session implements AutoCloseable {
       }
       int count = Math.min(chunk, to - at);
       System.arraycopy(source, at, tokens, length, count);
-      boolean last = at + count == to;
-      evaluate(count, last ? count - 1 : count, !last);
+      boolean end = at + count == to;
+      evaluate(count, end ? count - 1 : count, !end, wanted);
       at += count;
     }
     return true;
   }
 
+  /** Tells the next steps how many of their last tokens are guesses that go again. */
+  void lookahead(int tokens) {
+    step.lookahead(tokens);
+  }
+
   /**
-   * Computes the tokens behind {@code length}, wants logits of the rows from {@code outputFrom}.
+   * Computes the tokens behind {@code length}; wants logits, or candidates, of the rows from {@code
+   * outputFrom}.
    */
-  private void evaluate(int count, int outputFrom, boolean continued) {
-    step.output(Step.Output.LOGITS, outputFrom, toLogits);
+  private void evaluate(int count, int outputFrom, boolean continued, int wanted) {
+    last.want(step, wanted, outputFrom);
     runStep(count, continued);
-    logitsValid = outputFrom < count;
+    if (outputFrom < count) {
+      last.arrived(wanted);
+    }
   }
 
   private void runStep(int count, boolean continued) {
-    logitsValid = false;
+    last.clear();
     try {
       model.scheduler().run(step.rows(tokens, length, count, length).continued(continued));
       length += count;
@@ -264,35 +298,26 @@ public final class Session implements AutoCloseable {
         logits);
   }
 
-  private void takeLogits(int row, MemorySegment values, long byteOffset) {
-    MemorySegment.copy(values, Tensor.FLOAT, byteOffset, logitsRow(), 0, vocabulary);
-  }
-
-  private float[] logitsRow() {
-    if (logits == null) {
-      logits = new float[vocabulary];
-    }
-    return logits;
-  }
-
   /**
    * Keeps the longest common beginning with the prompt and returns its length, shorter by one than
-   * the prompt where the logits of its last token are not at hand.
+   * the prompt where the logits, or candidates, of its last token are not at hand.
+   *
+   * @param wanted as for {@link #appendToken}
    */
-  int reuse(int[] prompt) {
+  int reuse(int[] prompt, int wanted) {
     pending = NONE;
     int common = Math.max(0, Arrays.mismatch(tokens, 0, length, prompt, 0, prompt.length));
     if (Arrays.equals(tokens, 0, length, prompt, 0, prompt.length)) {
       common = length;
     }
-    if (common == prompt.length && !(common == length && logitsValid)) {
+    if (common == prompt.length && !(common == length && last.has(wanted))) {
       common--;
     }
     return common < length ? truncate(common) : common;
   }
 
   /** Goes back to {@code target} tokens, or further where a layer cannot; returns how far. */
-  private int truncate(int target) {
+  int truncate(int target) {
     int[] reached = {target};
     model
         .scheduler()
@@ -312,7 +337,7 @@ public final class Session implements AutoCloseable {
             });
     length = reached[0];
     pending = NONE;
-    logitsValid = false;
+    last.clear();
     return length;
   }
 
@@ -357,7 +382,7 @@ public final class Session implements AutoCloseable {
     }
     int reached = truncate(target);
     if (reached < target) {
-      appendChunks(tokens.clone(), reached, target, NEVER);
+      appendChunks(tokens.clone(), reached, target, () -> false, 0);
     }
   }
 
@@ -385,10 +410,7 @@ public final class Session implements AutoCloseable {
     copy.tokens = tokens.clone();
     copy.length = length;
     copy.pending = pending;
-    copy.logitsValid = logitsValid;
-    if (logitsValid) {
-      copy.logits = logits.clone();
-    }
+    copy.last.copyFrom(last);
     return copy;
   }
 
@@ -429,7 +451,7 @@ public final class Session implements AutoCloseable {
       return new Score(continuation.clone(), logProbs);
     }
     // Row i predicts token i + 1, so the last token of the prompt must be computed here.
-    int reused = Math.min(reuse(whole), prompt.length - 1);
+    int reused = Math.min(reuse(whole, 0), prompt.length - 1);
     reused = reused < length ? truncate(reused) : reused;
     requireRoom(whole.length - reused);
     ensureCapacity(whole.length);
@@ -451,8 +473,7 @@ public final class Session implements AutoCloseable {
           });
       runStep(count, start + count < whole.length);
     }
-    System.arraycopy(row, 0, logitsRow(), 0, vocabulary);
-    logitsValid = true;
+    last.setLogits(row);
     return new Score(continuation.clone(), logProbs);
   }
 
@@ -513,7 +534,7 @@ public final class Session implements AutoCloseable {
     int before = length;
     length = 0;
     pending = NONE;
-    logitsValid = false;
+    last.clear();
     boolean loaded = false;
     try {
       SessionFile.read(file, header, model, List.of(states));

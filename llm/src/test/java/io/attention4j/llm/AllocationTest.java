@@ -41,7 +41,7 @@ class AllocationTest {
         long before = threads.getCurrentThreadAllocatedBytes();
         for (int i = 0; i < TOKENS; i++) {
           session.copyLogits(row);
-          session.appendToken(sampler.next(row));
+          session.appendToken(sampler.next(row), 0);
         }
         best = Math.min(best, threads.getCurrentThreadAllocatedBytes() - before);
       }

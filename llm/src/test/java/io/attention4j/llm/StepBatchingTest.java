@@ -113,9 +113,9 @@ class StepBatchingTest {
       AtomicReference<Throwable> failure = new AtomicReference<>();
       List<Thread> threads =
           List.of(
-              started(() -> first.appendToken(1), failure),
-              started(() -> bad.appendToken(-1), failure), // past the check of append
-              started(() -> good.appendToken(4), failure));
+              started(() -> first.appendToken(1, 0), failure),
+              started(() -> bad.appendToken(-1, 0), failure), // past the check of append
+              started(() -> good.appendToken(4, 0), failure));
       hold.countDown();
       for (Thread thread : threads) {
         thread.join();

@@ -4,6 +4,7 @@ import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionOutputs;
 import io.attention4j.engine.attention.AttentionSpec;
+import io.attention4j.engine.attention.BlockMask;
 import io.attention4j.engine.attention.PagedKv;
 import io.attention4j.engine.attention.Selection;
 import io.attention4j.engine.operator.AttentionLayer;
@@ -15,6 +16,7 @@ import io.attention4j.engine.operator.RopeTable;
 import io.attention4j.engine.spi.AttentionPlan;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.tensor.Tensor;
+import java.util.Arrays;
 import java.util.BitSet;
 
 /** A layer of {@link BlockSparseOperator}. */
@@ -31,6 +33,7 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
   private final QueryBlock query;
   private final BitSet chosen = new BitSet();
   private final ChosenBlocksLog log = new ChosenBlocksLog();
+  private final BitSet[] read; // blocks of each KV head that the sequence at hand reads
   private int[] firstPart = new int[1]; // of each sequence of the step
   private AttentionInputs inputs;
   private AttentionOutputs outputs;
@@ -52,6 +55,8 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
     this.rope = rope;
     this.plan = plan;
     pages = new PagedKv(shape.kvHeads());
+    read = new BitSet[shape.kvHeads()];
+    Arrays.setAll(read, h -> new BitSet());
     blocks =
         selector.weighsBlocks()
             ? new WeightedBlocks(selector, shape.queryHeads(), shape.kvHeads())
@@ -173,6 +178,9 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
     for (int s = 0; s < in.batch().sequences(); s++) {
       SparseState state = (SparseState) states[s];
       firstPart[s] = part;
+      for (BitSet ofHead : read) {
+        ofHead.clear();
+      }
       for (int count = partsOf(in.batch(), s); count > 0; count--, part++) {
         KeyMemory memory = state.memory();
         if (memory != null) {
@@ -181,15 +189,39 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
           memory.bias(pages, part);
         }
         query.sequence(in.q(), memory instanceof BlockMeans means ? means : null, state.length());
-        query.step(memory, rotation, pages, part, in.batch().rows(s));
+        query.step(memory, rotation, pages, part, in.batch().rows(s), parts.rows(part));
         blocks.sequence(part);
         log.part(part);
         for (int h = 0; h < heads; h++) {
           selectHead(part, h);
         }
       }
+      fetch(state.cache(), firstPart[s], part);
     }
     return blocks.selection();
+  }
+
+  private void fetch(KvCache cache, int fromPart, int toPart) {
+    boolean moved = false;
+    for (int h = 0; h < read.length; h++) {
+      moved |= cache.fetch(h, selector.keyBlock(), read[h]);
+    }
+    for (int part = fromPart; moved && part < toPart; part++) {
+      cache.fill(pages, part);
+    }
+  }
+
+  /** The KV heads that an index on the selector's head axis reads: first and one past the last. */
+  private int firstKvHead(int head) {
+    return switch (selector.headAxis()) {
+      case QUERY_HEAD -> head / (shape.queryHeads() / shape.kvHeads());
+      case KV_HEAD -> head;
+      case ONE -> 0;
+    };
+  }
+
+  private int endKvHead(int head) {
+    return selector.headAxis() == BlockMask.HeadAxis.ONE ? read.length : firstKvHead(head) + 1;
   }
 
   private void selectHead(int part, int head) {
@@ -213,6 +245,9 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
       if (coverage != Coverage.NONE) {
         blocks.add(query, b, coverage == Coverage.ALL);
         log.add(b);
+        for (int h = firstKvHead(query.head()); h < endKvHead(query.head()); h++) {
+          read[h].set(b);
+        }
       }
     }
     blocks.endRow(query);
@@ -243,5 +278,8 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
   @Override
   public void close() {
     plan.close();
+    if (selector instanceof GatedSelector gated) {
+      gated.close();
+    }
   }
 }

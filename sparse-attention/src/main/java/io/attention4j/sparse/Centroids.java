@@ -33,6 +33,7 @@ final class Centroids {
   private final double[][] counts; // [head][cluster]
   private final double[][] sums; // [head][cluster * dim]
   private boolean started;
+  private int version;
 
   private Centroids(RoutingAttention.Norm norm, int heads, int clusters, int dim) {
     this.norm = norm;
@@ -104,8 +105,22 @@ final class Centroids {
     return Tensor.ofFloats(arena, values, extents);
   }
 
+  int heads() {
+    return heads;
+  }
+
+  /** Changes when centroids move. */
+  int version() {
+    return version;
+  }
+
+  /** An element of the centroids of a head, [cluster * headDim]. */
+  float mean(int head, int index) {
+    return (float) means[head][index];
+  }
+
   /** Similarity of a normalised vector with a centroid. */
-  float score(int head, int cluster, double[] x) {
+  private float score(int head, int cluster, double[] x) {
     double dot = 0;
     double[] mean = means[head];
     for (int d = 0, at = cluster * dim; d < dim; d++, at++) {
@@ -144,6 +159,7 @@ final class Centroids {
       }
     }
     started = true;
+    version++;
   }
 
   private void start(int head, double[][] vectors, SplittableRandom random) {

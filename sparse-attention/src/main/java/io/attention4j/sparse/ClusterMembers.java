@@ -1,6 +1,5 @@
 package io.attention4j.sparse;
 
-import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.PagedKv;
 import java.util.Arrays;
 
@@ -9,7 +8,7 @@ import java.util.Arrays;
  * where queries form sets of their own, and the most similar ones so far. Not thread-safe.
  */
 final class ClusterMembers {
-  private final Centroids centroids;
+  private final CentroidProducts products;
   private final RoutingAttention.Norm norm;
   private final int groupSize;
   private final int firstHead;
@@ -26,7 +25,7 @@ final class ClusterMembers {
 
   /** Sets of at most so many tokens; {@code firstHead} is the first query head that routes. */
   ClusterMembers(
-      Centroids centroids,
+      CentroidProducts products,
       RoutingAttention.Options options,
       int firstHead,
       int queryHeads,
@@ -34,7 +33,7 @@ final class ClusterMembers {
       int dim,
       int tokens,
       boolean ownQueries) {
-    this.centroids = centroids;
+    this.products = products;
     this.norm = options.norm();
     this.groupSize = queryHeads / kvHeads;
     this.firstHead = firstHead;
@@ -50,7 +49,7 @@ final class ClusterMembers {
   }
 
   private ClusterMembers(ClusterMembers other) {
-    centroids = other.centroids;
+    products = other.products;
     norm = other.norm;
     groupSize = other.groupSize;
     firstHead = other.firstHead;
@@ -86,37 +85,43 @@ final class ClusterMembers {
     }
     reserve(keyScores, length);
     for (int h = 0; h < keyScores.length; h++) {
-      int kvHead = (firstHead + h) / groupSize;
-      int first = 0; // token at which the page begins
-      for (int p = 0; p < pages.pageCount(sequence, kvHead) && first < length; p++) {
-        KvPage page = pages.page(sequence, kvHead, p);
-        for (int slot = Math.max(0, scored - first); slot < page.length(); slot++) {
-          HostKeys.read(page, slot, key);
+      KeyCursor cursor = new KeyCursor(pages, sequence, (firstHead + h) / groupSize);
+      for (int first = scored; first < length; first += CentroidProducts.ROWS) {
+        int count = Math.min(CentroidProducts.ROWS, length - first);
+        for (int i = 0; i < count; i++) {
+          cursor.key(first + i, key);
           for (int d = 0; d < dim; d++) {
             x[d] = key[d];
           }
           if (norm == RoutingAttention.Norm.UNIT) {
             norm.apply(x, 0, dim);
           }
-          score(h, x, keyScores[h], first + slot);
+          products.set(i, x);
         }
-        first += page.length();
+        products.run(h, count, keyScores[h], first * clusters);
       }
     }
     scored = length;
   }
 
-  /** Notes the similarities of a token's normalised query. */
-  void scoreQuery(int head, int token, double[] query) {
-    if (queryScores != null) {
-      reserve(queryScores, token + 1);
-      score(head, query, queryScores[head], token);
-    }
+  /** A token's normalised query of a head. */
+  @FunctionalInterface
+  interface Queries {
+    double[] of(int token);
   }
 
-  private void score(int head, double[] vector, float[] scores, int token) {
-    for (int c = 0; c < clusters; c++) {
-      scores[token * clusters + c] = centroids.score(head, c, vector);
+  /** Notes the similarities of the queries of tokens [from, to) of a head. */
+  void scoreQueries(int head, int from, int to, Queries queries) {
+    if (queryScores == null) {
+      return;
+    }
+    reserve(queryScores, to);
+    for (int first = from; first < to; first += CentroidProducts.ROWS) {
+      int count = Math.min(CentroidProducts.ROWS, to - first);
+      for (int i = 0; i < count; i++) {
+        products.set(i, queries.of(first + i));
+      }
+      products.run(head, count, queryScores[head], first * clusters);
     }
   }
 
@@ -132,14 +137,25 @@ final class ClusterMembers {
 
   /** Lets tokens up to a length into the sets; their similarities are there. */
   void enter(int length) {
-    for (; entered < length; entered++) {
-      for (int h = 0; h < topKeys.length; h++) {
-        for (int c = 0; c < clusters; c++) {
-          int at = entered * clusters + c;
-          topKeys[h][c].add(entered, keyScores[h][at]);
-          if (topQueries != null) {
-            topQueries[h][c].add(entered, queryScores[h][at]);
-          }
+    for (int h = 0; h < topKeys.length; h++) {
+      enter(topKeys[h], keyScores[h], length);
+      if (topQueries != null) {
+        enter(topQueries[h], queryScores[h], length);
+      }
+    }
+    entered = Math.max(entered, length);
+  }
+
+  /** Most tokens enter no set of a long sequence, so the bars of the sets are at hand. */
+  private void enter(TopTokens[] tops, float[] scores, int length) {
+    double[] bars = new double[clusters];
+    Arrays.setAll(bars, c -> tops[c].bar());
+    for (int token = entered; token < length; token++) {
+      int at = token * clusters;
+      for (int c = 0; c < clusters; c++) {
+        if (!(scores[at + c] <= bars[c])) {
+          tops[c].add(token, scores[at + c]);
+          bars[c] = tops[c].bar();
         }
       }
     }

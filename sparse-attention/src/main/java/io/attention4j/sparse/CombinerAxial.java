@@ -137,7 +137,7 @@ final class CombinerAxial implements RegionMethod {
     int done = step.store(store).count();
     int count = step.to() - done;
     RegionMaxima maxima = new RegionMaxima(step);
-    RegionMaxima.Collected collected = new RegionMaxima.Collected(count);
+    RegionMaxima.Collected collected = new RegionMaxima.Collected(step, count);
     KeyGroups regions = new KeyGroups();
     int[] positions = new int[count];
     for (int u = 0; u < Math.min(segment, step.to()); u++) {
@@ -169,7 +169,7 @@ final class CombinerAxial implements RegionMethod {
       return;
     }
     RegionMaxima maxima = new RegionMaxima(step);
-    RegionMaxima.Collected collected = new RegionMaxima.Collected(end - done);
+    RegionMaxima.Collected collected = new RegionMaxima.Collected(step, end - done);
     KeyGroups regions = new KeyGroups();
     int[] positions = new int[end - done];
     for (int a = done / segment; (long) a * segment < end; a++) {

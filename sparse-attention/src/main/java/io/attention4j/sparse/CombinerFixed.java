@@ -65,7 +65,7 @@ final class CombinerFixed implements RegionMethod {
       return;
     }
     RegionMaxima maxima = new RegionMaxima(step);
-    RegionMaxima.Collected collected = new RegionMaxima.Collected(all - done);
+    RegionMaxima.Collected collected = new RegionMaxima.Collected(step, all - done);
     KeyGroups regions = new KeyGroups();
     for (int r = done; r < all; r++) {
       maxima.clear();

@@ -73,7 +73,7 @@ final class CombinerLogsparse implements RegionMethod {
     }
     int c = 2 << store;
     RegionMaxima maxima = new RegionMaxima(step);
-    RegionMaxima.Collected collected = new RegionMaxima.Collected(all - done);
+    RegionMaxima.Collected collected = new RegionMaxima.Collected(step, all - done);
     KeyGroups regions = new KeyGroups();
     for (int u = done; u < all; u++) {
       maxima.clear();

@@ -75,7 +75,7 @@ final class CombinerRowMajor implements RegionMethod {
       return;
     }
     RegionMaxima token = new RegionMaxima(step);
-    RegionMaxima.Collected collected = new RegionMaxima.Collected(all - done);
+    RegionMaxima.Collected collected = new RegionMaxima.Collected(step, all - done);
     KeyGroups segments = new KeyGroups();
     int[] positions = new int[all - done];
     for (int first = done; first < all; first += segment) {

@@ -63,15 +63,38 @@ final class KeyGroups {
     int keysFrom = keyIndptr[groups];
     int keysTo = keyCount;
     end(ofSequence, firstHead);
+    int ofRows = rowsTo - rowsFrom;
+    int ofKeys = keysTo - keysFrom;
+    rows = reserved(rows, rowCount + (heads - 1) * ofRows);
+    reserveKeys(keyCount + (heads - 1) * ofKeys);
     for (int h = firstHead + 1; h < firstHead + heads; h++) {
-      for (int i = rowsFrom; i < rowsTo; i++) {
-        row(rows[i]);
-      }
-      for (int i = keysFrom; i < keysTo; i++) {
-        key(keys[i], biases[i]);
-      }
+      System.arraycopy(rows, rowsFrom, rows, rowCount, ofRows);
+      System.arraycopy(keys, keysFrom, keys, keyCount, ofKeys);
+      System.arraycopy(biases, keysFrom, biases, keyCount, ofKeys);
+      rowCount += ofRows;
+      keyCount += ofKeys;
       end(ofSequence, h);
     }
+  }
+
+  /** Adds consecutive key slots without bias. */
+  void keys(int first, int end) {
+    reserveKeys(keyCount + end - first);
+    for (int slot = first; slot < end; slot++) {
+      keys[keyCount] = slot;
+      biases[keyCount++] = 0;
+    }
+  }
+
+  private void reserveKeys(int needed) {
+    keys = reserved(keys, needed);
+    if (biases.length < keys.length) {
+      biases = Arrays.copyOf(biases, keys.length);
+    }
+  }
+
+  private static int[] reserved(int[] array, int needed) {
+    return array.length < needed ? Arrays.copyOf(array, Math.max(needed, 2 * array.length)) : array;
   }
 
   boolean isEmpty() {

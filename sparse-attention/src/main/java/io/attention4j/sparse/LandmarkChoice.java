@@ -17,13 +17,10 @@ final class LandmarkChoice {
     heads = queryHeads;
   }
 
-  /**
-   * The score of an earlier block's landmark, for a row of those at hand and a query head; asked
-   * for in ascending order of blocks, from 0.
-   */
+  /** The scores of the landmarks of all earlier blocks, for a row of those at hand and a head. */
   @FunctionalInterface
-  interface Score {
-    double of(int row, int queryHead, int block);
+  interface Scores {
+    void of(int row, int queryHead, double[] ofBlock);
   }
 
   /** Blocks that a row of a head reads, in the order of their age. */
@@ -32,7 +29,7 @@ final class LandmarkChoice {
   }
 
   /** Chooses among the {@code earlier} blocks before the one of the rows. */
-  void choose(int rows, int earlier, Score score) {
+  void choose(int rows, int earlier, Scores landmarks) {
     int entries = rows * heads;
     if (chosen.length < entries) {
       chosen = new int[entries][];
@@ -46,9 +43,7 @@ final class LandmarkChoice {
     }
     for (int i = 0; i < entries; i++) {
       double[] ofRow = new double[earlier];
-      for (int b = 0; b < earlier; b++) {
-        ofRow[b] = score.of(i / heads, i % heads, b);
-      }
+      landmarks.of(i / heads, i % heads, ofRow);
       if (options.retrieval() != LandmarkAttention.Retrieval.TOKEN) {
         softmax(ofRow);
       }

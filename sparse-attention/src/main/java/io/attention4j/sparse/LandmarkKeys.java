@@ -31,6 +31,16 @@ final class LandmarkKeys implements KeyMemory {
     rotation = ofKeys;
   }
 
+  /** Landmarks of complete blocks. */
+  int blocks() {
+    return blocks;
+  }
+
+  /** The keys of a KV head's landmarks, [block * headDim], of {@link #blocks} blocks and more. */
+  float[] keys(int kvHead) {
+    return keys[kvHead];
+  }
+
   /** Dot product of a query with a landmark's key. */
   double dot(int kvHead, int ofBlock, double[] query) {
     return dot(keys[kvHead], ofBlock, query);

@@ -19,10 +19,18 @@ import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 
 /** A layer of {@link LandmarkAttention}. */
-final class LandmarkLayer implements AttentionLayer {
+final class LandmarkLayer implements AttentionLayer, SelectionClock {
+  /** Rows whose lists are held at a time; a step of more is cut. */
+  private static final int MOST_ROWS = 1024;
+
+  /** Rows of a block from which a matrix product is quicker than dot products. */
+  private static final int PRODUCT_ROWS = 8;
+
   private final LandmarkAttention.Options options;
   private final LayerShape shape;
   private final OperatorContext context;
@@ -32,7 +40,12 @@ final class LandmarkLayer implements AttentionLayer {
   private final LandmarkChoice choice;
   private final KeyGroups own = new KeyGroups();
   private final List<Retrieved> retrieved = new ArrayList<>();
+  private final AttentionBatch cut = new AttentionBatch();
+  private final PagedKv cutPages;
+  private final BitSet[] read; // blocks of each KV head that the rows at hand read
   private final double[] x;
+  private LandmarkProducts products; // null where rows are few
+  private long selectionNanos;
   private Rotation rotation = Rotation.NONE;
 
   /** The r-th retrieved block of each row and head: of rows [row * queryHeads + head]. */
@@ -52,6 +65,9 @@ final class LandmarkLayer implements AttentionLayer {
     pages = new PagedKv(shape.kvHeads());
     choice = new LandmarkChoice(options, shape.queryHeads());
     x = new double[shape.headDim()];
+    cutPages = new PagedKv(shape.kvHeads());
+    read = new BitSet[shape.kvHeads()];
+    Arrays.setAll(read, h -> new BitSet());
   }
 
   @Override
@@ -84,23 +100,78 @@ final class LandmarkLayer implements AttentionLayer {
       rope.run(shape.rope(), in.q(), batch.totalRows(), in.rope().cos(), in.rope().sin());
     }
     append(states, in);
+    Tensor result = out.slice(0, 0, batch.totalRows());
+    if (batch.totalRows() <= MOST_ROWS) {
+      attendRows(states, batch, pages, in.q(), result);
+      return;
+    }
+    cutPages.reset(1);
+    for (int s = 0; s < batch.sequences(); s++) {
+      LayerState[] state = {states[s]};
+      ((SparseState) states[s]).cache().fill(cutPages, 0);
+      for (int row = 0; row < batch.rows(s); ) {
+        int rows = rowsOfCut(batch.firstPosition(s) + row, batch.rows(s) - row);
+        int first = batch.firstRow(s) + row;
+        cut.reset();
+        cut.add(rows, batch.firstPosition(s) + row);
+        attendRows(
+            state, cut, cutPages, in.q().slice(0, first, rows), result.slice(0, first, rows));
+        row += rows;
+      }
+    }
+  }
+
+  /** Up to the end of a block, since the rows of a block may choose together. */
+  private int rowsOfCut(long position, int left) {
+    long end = (position + MOST_ROWS) / options.block() * options.block();
+    if (end <= position) {
+      end = (position / options.block() + 1) * options.block();
+    }
+    return (int) Math.min(left, end - position);
+  }
+
+  private void attendRows(
+      LayerState[] states, AttentionBatch batch, PagedKv ofRows, Tensor q, Tensor out) {
+    long start = System.nanoTime();
     own.reset();
     retrieved.clear();
     for (int s = 0; s < batch.sequences(); s++) {
       SparseState state = (SparseState) states[s];
       LandmarkKeys landmarks = (LandmarkKeys) state.memory();
       landmarks.rotation(rotation);
-      landmarks.update(pages, s, state.length());
-      for (int row = 0; row < batch.rows(s); ) {
-        long position = batch.firstPosition(s) + row;
-        int left = (int) (options.block() - position % options.block());
-        int rows = Math.min(left, batch.rows(s) - row);
-        listOwn(batch, s, row, rows, state.length());
-        listRetrieved(batch, in.q(), s, row, rows, landmarks);
-        row += rows;
+      landmarks.update(ofRows, s, state.length());
+      Arrays.stream(read).forEach(BitSet::clear);
+      boolean many = batch.rows(s) >= PRODUCT_ROWS && !options.stingy() && landmarks.blocks() > 0;
+      try (LandmarkProducts ofSequence =
+          many ? new LandmarkProducts(context.kernels(), shape, landmarks, batch.rows(s)) : null) {
+        products = ofSequence;
+        list(batch, q, s, state.length(), landmarks);
+      }
+      boolean moved = false;
+      for (int h = 0; h < read.length; h++) {
+        moved |= state.cache().fetch(h, options.block(), read[h]);
+      }
+      if (moved) {
+        state.cache().fill(ofRows, s);
       }
     }
-    attendParts(batch, in.q(), out.slice(0, 0, batch.totalRows()));
+    selectionNanos += System.nanoTime() - start;
+    attendParts(batch, ofRows, q, out);
+  }
+
+  private void list(
+      AttentionBatch batch, Tensor q, int sequence, long length, LandmarkKeys landmarks) {
+    if (products != null) {
+      products.run(q, batch.firstRow(sequence), batch.rows(sequence));
+    }
+    for (int row = 0; row < batch.rows(sequence); ) {
+      long position = batch.firstPosition(sequence) + row;
+      int left = (int) (options.block() - position % options.block());
+      int rows = Math.min(left, batch.rows(sequence) - row);
+      listOwn(batch, sequence, row, rows, length);
+      listRetrieved(batch, q, sequence, row, rows, landmarks);
+      row += rows;
+    }
   }
 
   /** Rows of one block read its tokens, up to themselves and without the landmark. */
@@ -111,8 +182,9 @@ final class LandmarkLayer implements AttentionLayer {
     for (int row = firstRow; row < firstRow + rows; row++) {
       own.row(row);
     }
-    for (int key = first; key < end; key++) {
-      own.key(key, 0);
+    own.keys(first, Math.max(first, end));
+    for (BitSet ofHead : read) {
+      ofHead.set(first / options.block());
     }
     own.endShared(sequence, 0, shape.queryHeads());
   }
@@ -130,20 +202,26 @@ final class LandmarkLayer implements AttentionLayer {
     choice.choose(
         rows,
         earlier,
-        (row, head, block) -> {
-          // Blocks ascend: those far away stand in place 0, the last k where they are.
-          boolean isMoved = options.stingy() && block < earlier - options.k();
-          if (block == 0 || options.stingy() && block == earlier - options.k()) {
-            read(q, outRow + row, head);
-            if (isMoved) {
-              rotation.unrotate(x, firstPosition + row);
-              rotation.rotate(x, localPosition(firstPosition + row, earlier));
+        (row, head, ofBlock) -> {
+          if (products != null) {
+            for (int b = 0; b < earlier; b++) {
+              ofBlock[b] = shape.scale() * products.of(firstRow + row, head, b);
+            }
+            return;
+          }
+          read(q, outRow + row, head);
+          // The last k blocks stand where they are, those far away in place 0.
+          int near = options.stingy() ? earlier - options.k() : 0;
+          for (int b = near; b < earlier; b++) {
+            ofBlock[b] = shape.scale() * landmarks.dot(kvHead(head), b, x);
+          }
+          if (near > 0) {
+            rotation.unrotate(x, firstPosition + row);
+            rotation.rotate(x, localPosition(firstPosition + row, earlier));
+            for (int b = 0; b < near; b++) {
+              ofBlock[b] = shape.scale() * landmarks.movedDot(kvHead(head), b, x);
             }
           }
-          return shape.scale()
-              * (isMoved
-                  ? landmarks.movedDot(kvHead(head), block, x)
-                  : landmarks.dot(kvHead(head), block, x));
         });
     for (int head = 0; head < shape.queryHeads(); head++) {
       int levels = Math.min(options.k(), earlier);
@@ -164,9 +242,8 @@ final class LandmarkLayer implements AttentionLayer {
           level.groups.row(firstRow + row);
           if (row + 1 == rows || choice.of(row + 1, head)[r] != block) {
             int first = block * options.block();
-            for (int key = first; key < first + options.block() - 1; key++) {
-              level.groups.key(key, 0);
-            }
+            level.groups.keys(first, first + options.block() - 1);
+            read[kvHead(head)].set(block);
             level.groups.end(sequence, head);
           }
         }
@@ -213,7 +290,7 @@ final class LandmarkLayer implements AttentionLayer {
   }
 
   /** A block joins as a state whose mass is that of its landmark, not of its tokens. */
-  private void attendParts(AttentionBatch batch, Tensor q, Tensor out) {
+  private void attendParts(AttentionBatch batch, PagedKv ofRows, Tensor q, Tensor out) {
     int rows = batch.totalRows();
     int heads = shape.queryHeads();
     try (Device.TensorArena arena = context.kernels().device().newArena()) {
@@ -223,13 +300,13 @@ final class LandmarkLayer implements AttentionLayer {
       Tensor turned =
           options.stingy() ? arena.allocate(DType.F32, rows, heads, shape.headDim()) : null;
       Selection selection = new Selection.Gathered(own.selection());
-      plan.run(batch, new AttentionInputs(q, pages, selection), new AttentionOutputs(out, lse));
+      plan.run(batch, new AttentionInputs(q, ofRows, selection), new AttentionOutputs(out, lse));
       for (Retrieved level : retrieved) {
         selection = new Selection.Gathered(level.groups.selection());
         Tensor queries = options.stingy() ? turn(batch, q, level.positions, turned) : q;
         plan.run(
             batch,
-            new AttentionInputs(queries, pages, selection),
+            new AttentionInputs(queries, ofRows, selection),
             new AttentionOutputs(partOut, partLse));
         MemorySegment masses = partLse.segment();
         for (int i = 0; i < rows * heads; i++) {
@@ -264,6 +341,11 @@ final class LandmarkLayer implements AttentionLayer {
       }
     }
     return turned;
+  }
+
+  @Override
+  public long selectionNanos() {
+    return selectionNanos;
   }
 
   @Override

@@ -235,8 +235,8 @@ final class Lsg implements RegionMethod {
     }
     try (Device.TensorArena arena = step.kernels().kernels().device().newArena()) {
       store.add(
-          step.kernels().upload(arena, keys, shape.queryHeads(), shape.headDim()),
-          step.kernels().upload(arena, values, shape.queryHeads(), shape.valueDim()),
+          step.kernels().upload(arena, RegionKernels.joined(keys), shape.headDim()),
+          step.kernels().upload(arena, RegionKernels.joined(values), shape.valueDim()),
           new int[all - done]);
     }
   }

@@ -101,11 +101,18 @@ final class Nystrom implements RegionMethod {
     SummaryPages store = step.store(0);
     try (Device.TensorArena arena = step.kernels().kernels().device().newArena()) {
       Tensor attended =
-          step.kernels().values(arena, queries, step.pages(), 0, RegionKernels.Sees.ALL, toAllKeys);
+          step.kernels()
+              .values(
+                  arena,
+                  RegionKernels.joined(queries),
+                  step.pages(),
+                  0,
+                  RegionKernels.Sees.ALL,
+                  toAllKeys);
       float[][] values = solve(queries, keys, attended.toFloats());
       store.add(
-          step.kernels().upload(arena, keys, shape.queryHeads(), shape.headDim()),
-          step.kernels().upload(arena, values, shape.queryHeads(), shape.valueDim()),
+          step.kernels().upload(arena, RegionKernels.joined(keys), shape.headDim()),
+          step.kernels().upload(arena, RegionKernels.joined(values), shape.valueDim()),
           new int[landmarks]);
     }
     KeyGroups toLandmarks = new KeyGroups();

@@ -20,6 +20,7 @@ public final class QueryBlock {
   private PagedKv pages;
   private int part;
   private int stepRows;
+  private int partRows;
   private long keys;
   private int head;
   private int firstRow;
@@ -43,12 +44,19 @@ public final class QueryBlock {
   }
 
   /** What a {@link GatedSelector} sees besides. */
-  void step(KeyMemory ofSequence, Rotation ofRows, PagedKv ofStep, int ofPart, int rowsOfStep) {
+  void step(
+      KeyMemory ofSequence,
+      Rotation ofRows,
+      PagedKv ofStep,
+      int ofPart,
+      int rowsOfStep,
+      int rowsOfPart) {
     memory = ofSequence;
     rotation = ofRows;
     pages = ofStep;
     part = ofPart;
     stepRows = rowsOfStep;
+    partRows = rowsOfPart;
   }
 
   void rows(int atHead, int row, int inSequence, int count, long position) {
@@ -126,6 +134,21 @@ public final class QueryBlock {
   /** Rows of the sequence that the step brings, in all blocks. */
   int stepRows() {
     return stepRows;
+  }
+
+  /** Rows of {@link #part}. */
+  int partRows() {
+    return partRows;
+  }
+
+  /** Rotated queries of the step. */
+  Tensor q() {
+    return q;
+  }
+
+  /** The first row in {@link #q}. */
+  int firstRow() {
+    return firstRow;
   }
 
   /** The rotated query of the first row of a query head. */

@@ -141,20 +141,21 @@ final class RegionKernels implements AutoCloseable {
   /**
    * Plain attention of some queries to lists of the cache's keys.
    *
-   * @param queries [rows][queryHeads * headDim]
+   * @param queries [rows, queryHeads, headDim]
    * @return F32 [rows, queryHeads, valueDim] in the arena
    */
   Tensor values(
       Device.TensorArena owner,
-      float[][] queries,
+      float[] queries,
       PagedKv pages,
       long firstPosition,
       Sees sees,
       KeyGroups groups) {
-    Tensor result = owner.allocate(DType.F32, queries.length, shape.queryHeads(), shape.valueDim());
+    int count = queries.length / shape.queryHeads() / shape.headDim();
+    Tensor result = owner.allocate(DType.F32, count, shape.queryHeads(), shape.valueDim());
     batch.reset();
-    batch.add(queries.length, firstPosition + sees.shift);
-    Tensor rows = upload(owner, queries, shape.queryHeads(), shape.headDim());
+    batch.add(count, firstPosition + sees.shift);
+    Tensor rows = upload(owner, queries, shape.headDim());
     AttentionInputs in =
         new AttentionInputs(rows, pages, new Selection.Gathered(groups.selection()));
     long start = System.nanoTime();
@@ -163,15 +164,21 @@ final class RegionKernels implements AutoCloseable {
     return result;
   }
 
-  /** Rows [rows][heads * dim] as a tensor. */
-  Tensor upload(Device.TensorArena owner, float[][] rows, int heads, int dim) {
-    Tensor tensor = owner.allocate(DType.F32, rows.length, heads, dim);
-    float[] flat = new float[rows.length * heads * dim];
-    for (int r = 0; r < rows.length; r++) {
-      System.arraycopy(rows[r], 0, flat, r * heads * dim, heads * dim);
-    }
-    kernels().device().upload(MemorySegment.ofArray(flat), tensor);
+  /** Rows [rows, queryHeads, dim] as a tensor. */
+  Tensor upload(Device.TensorArena owner, float[] rows, int dim) {
+    int count = rows.length / shape.queryHeads() / dim;
+    Tensor tensor = owner.allocate(DType.F32, count, shape.queryHeads(), dim);
+    kernels().device().upload(MemorySegment.ofArray(rows), tensor);
     return tensor;
+  }
+
+  /** Rows of equal length, one after the other. */
+  static float[] joined(float[][] rows) {
+    float[] all = new float[rows.length * rows[0].length];
+    for (int r = 0; r < rows.length; r++) {
+      System.arraycopy(rows[r], 0, all, r * rows[r].length, rows[r].length);
+    }
+    return all;
   }
 
   private AttentionPlan plan(Map<Sees, AttentionPlan> plans, Sees sees) {

@@ -49,34 +49,34 @@ final class RegionMaxima {
     }
   }
 
-  /** The maxima so far of queries, [queryHeads * headDim]. */
-  float[] query() {
-    return queryMax.clone();
+  /** Copies the maxima so far of queries, queryHeads * headDim elements. */
+  private void copyQuery(float[] to, int at) {
+    System.arraycopy(queryMax, 0, to, at, queryMax.length);
   }
 
-  /** The maxima so far of keys, [queryHeads * headDim]. */
-  float[] key() {
-    float[] repeated = new float[queryMax.length];
-    for (int at = 0; at < repeated.length; at += dim) {
-      System.arraycopy(keyMax, at / dim / groupSize * dim, repeated, at, dim);
+  /** Copies the maxima so far of keys, a KV head's for each of its query heads. */
+  private void copyKey(float[] to, int at) {
+    for (int d = 0; d < queryMax.length; d += dim) {
+      System.arraycopy(keyMax, d / dim / groupSize * dim, to, at + d, dim);
     }
-    return repeated;
   }
 
   /** Maxima of some summaries, in the order of their slots. */
   static final class Collected {
-    private final float[][] queries;
-    private final float[][] keys;
+    private final int width;
+    private final float[] queries; // [summary][queryHeads * headDim]
+    private final float[] keys;
 
     /** For so many summaries. */
-    Collected(int count) {
-      queries = new float[count][];
-      keys = new float[count][];
+    Collected(RegionStep step, int count) {
+      width = step.shape().queryHeads() * step.shape().headDim();
+      queries = new float[Math.multiplyExact(count, width)];
+      keys = new float[queries.length];
     }
 
     void set(int index, RegionMaxima maxima) {
-      queries[index] = maxima.query();
-      keys[index] = maxima.key();
+      maxima.copyQuery(queries, index * width);
+      maxima.copyKey(keys, index * width);
     }
 
     /**
@@ -95,11 +95,10 @@ final class RegionMaxima {
         KeyGroups groups,
         int[] positions) {
       RegionKernels kernels = step.kernels();
-      LayerShape shape = step.shape();
       try (Device.TensorArena arena = kernels.kernels().device().newArena()) {
         Tensor values = kernels.values(arena, queries, step.pages(), firstPosition, sees, groups);
-        Tensor summaryKeys = kernels.upload(arena, keys, shape.queryHeads(), shape.headDim());
-        step.store(store).add(summaryKeys, values, positions);
+        step.store(store)
+            .add(kernels.upload(arena, keys, step.shape().headDim()), values, positions);
       }
     }
   }

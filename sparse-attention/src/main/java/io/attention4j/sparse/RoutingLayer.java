@@ -22,13 +22,15 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** A layer of {@link RoutingAttention}. */
-final class RoutingLayer implements AttentionLayer {
+final class RoutingLayer implements AttentionLayer, SelectionClock {
   private final RoutingAttention.Options options;
   private final LayerShape shape;
   private final OperatorContext context;
   private final Centroids centroids;
+  private final CentroidProducts products;
   private final RopeKernel rope;
   private final AttentionPlan plan;
   private final PagedKv pages;
@@ -40,6 +42,7 @@ final class RoutingLayer implements AttentionLayer {
   // of each [row * queryHeads + head] so far.
   private final List<KeyGroups> levels = new ArrayList<>();
   private int[] count = {};
+  private long selectionNanos;
 
   RoutingLayer(
       RoutingAttention.Options options,
@@ -52,6 +55,8 @@ final class RoutingLayer implements AttentionLayer {
     this.shape = shape;
     this.context = context;
     this.centroids = centroids;
+    products =
+        new CentroidProducts(context.kernels(), centroids, options.clusters(), shape.headDim());
     this.rope = rope;
     this.plan = plan;
     pages = new PagedKv(shape.kvHeads());
@@ -67,7 +72,7 @@ final class RoutingLayer implements AttentionLayer {
   public LayerState newState() {
     ClusterMembers members =
         new ClusterMembers(
-            centroids,
+            products,
             options,
             options.local(),
             shape.queryHeads(),
@@ -149,6 +154,7 @@ final class RoutingLayer implements AttentionLayer {
     normalize(in);
     rotate(in);
     fillCaches(states, in);
+    long start = System.nanoTime();
     levels.clear();
     level(0);
     int entries = batch.totalRows() * shape.queryHeads();
@@ -164,6 +170,7 @@ final class RoutingLayer implements AttentionLayer {
         listStep(state.members(), in, s);
       }
     }
+    selectionNanos += System.nanoTime() - start;
     attendLevels(batch, in.q(), out);
     if (!options.learn().isEmpty() && batch.totalRows() > 0) {
       learn(in);
@@ -203,17 +210,18 @@ final class RoutingLayer implements AttentionLayer {
     int length = Math.toIntExact(state.length());
     state.members().scoreKeys(pages, sequence, length);
     if (ownQueries) {
-      for (int row = 0; row < in.batch().rows(sequence); row++) {
-        scoreQueries(state.members(), in, sequence, row);
-      }
+      scoreQueries(state.members(), in, sequence, 0, in.batch().rows(sequence));
     }
     state.members().enter(length);
   }
 
-  private void scoreQueries(ClusterMembers members, LayerInputs in, int sequence, int row) {
-    int token = Math.toIntExact(in.batch().firstPosition(sequence) + row);
+  private void scoreQueries(
+      ClusterMembers members, LayerInputs in, int sequence, int row, int end) {
+    int position = Math.toIntExact(in.batch().firstPosition(sequence));
     for (int h = 0; h < shape.queryHeads() - options.local(); h++) {
-      members.scoreQuery(h, token, query(in, sequence, row, h));
+      int head = h;
+      members.scoreQueries(
+          h, position + row, position + end, token -> query(in, sequence, token - position, head));
     }
   }
 
@@ -244,7 +252,7 @@ final class RoutingLayer implements AttentionLayer {
     for (int row = 0; row < batch.rows(sequence); row++) {
       int token = Math.toIntExact(batch.firstPosition(sequence) + row);
       if (ownQueries) {
-        scoreQueries(members, in, sequence, row);
+        scoreQueries(members, in, sequence, row, row + 1);
       }
       members.enter(token + 1);
       for (int h = 0; h < shape.queryHeads() - options.local(); h++) {
@@ -290,23 +298,14 @@ final class RoutingLayer implements AttentionLayer {
   /** Rows of the step that are in a cluster. */
   private static int[] rows(
       ClusterMembers members, AttentionBatch batch, int sequence, int head, int c, int[] nearest) {
-    int[] rows = new int[batch.rows(sequence)];
-    int found = 0;
     if (nearest != null) {
-      for (int row = 0; row < nearest.length; row++) {
-        if (nearest[row] == c) {
-          rows[found++] = row;
-        }
-      }
-    } else {
-      int first = Math.toIntExact(batch.firstPosition(sequence));
-      for (int token : members.queries(head, c)) {
-        if (token >= first) {
-          rows[found++] = token - first;
-        }
-      }
+      return IntStream.range(0, nearest.length).filter(row -> nearest[row] == c).toArray();
     }
-    return Arrays.copyOf(rows, found);
+    int first = Math.toIntExact(batch.firstPosition(sequence));
+    return Arrays.stream(members.queries(head, c))
+        .filter(token -> token >= first)
+        .map(token -> token - first)
+        .toArray();
   }
 
   /** Lists rows of a cluster on the first level on which each is free. */
@@ -349,7 +348,7 @@ final class RoutingLayer implements AttentionLayer {
         plan.run(
             batch, new AttentionInputs(q, pages, selection), new AttentionOutputs(target, null));
         if (i > 0) {
-          add(out.segment(), part.segment(), part.shape().elements());
+          add(out.segment(), part.segment(), i);
         }
       }
     }
@@ -365,11 +364,22 @@ final class RoutingLayer implements AttentionLayer {
     }
   }
 
-  private static void add(MemorySegment sum, MemorySegment part, long elements) {
-    for (long i = 0; i < elements; i++) {
-      float value = sum.getAtIndex(Tensor.FLOAT, i) + part.getAtIndex(Tensor.FLOAT, i);
-      sum.setAtIndex(Tensor.FLOAT, i, value);
+  /** Adds the rows that are in a level: those with more clusters than its number. */
+  private void add(MemorySegment sum, MemorySegment part, int level) {
+    long entries = part.byteSize() / Float.BYTES / shape.valueDim();
+    for (int i = 0; i < entries; i++) {
+      if (count[i] > level) {
+        for (long at = (long) i * shape.valueDim(); at < (i + 1L) * shape.valueDim(); at++) {
+          float value = sum.getAtIndex(Tensor.FLOAT, at) + part.getAtIndex(Tensor.FLOAT, at);
+          sum.setAtIndex(Tensor.FLOAT, at, value);
+        }
+      }
     }
+  }
+
+  @Override
+  public long selectionNanos() {
+    return selectionNanos;
   }
 
   /** Queries and, where they differ, keys of the step move the centroids. */
@@ -394,6 +404,7 @@ final class RoutingLayer implements AttentionLayer {
   @Override
   public void close() {
     plan.close();
+    products.close();
     if (!options.learn().isEmpty()) {
       try (Arena arena = Arena.ofConfined()) {
         String prefix = GateWeights.prefix(shape, "routing.");

@@ -22,7 +22,8 @@ final class SeerAttention implements GatedSelector {
   static final String ID = "seer";
 
   private final Options options;
-  private final GateKeys.Projection keys;
+  private final GateKeys.Projection keys; // null with gate=oracle
+  private final TrueScores truth; // null with a gate
   private final float[][] queryWeights; // per query head [dim, gateDim], or null
   private final int groupSize;
   private final double[] query;
@@ -32,7 +33,7 @@ final class SeerAttention implements GatedSelector {
   /**
    * Settings.
    *
-   * @param gate safetensors file with the gate
+   * @param gate safetensors file with the gate, or oracle for the truth that it predicts
    * @param block tokens per block, those of training
    * @param choice which blocks the prediction chooses
    * @param last query blocks at the end of a step that read everything
@@ -101,6 +102,15 @@ final class SeerAttention implements GatedSelector {
   SeerAttention(Options options, LayerShape shape, OperatorContext context) {
     this.options = options;
     groupSize = shape.queryHeads() / shape.kvHeads();
+    query = new double[shape.headDim()];
+    if (options.gate.equals(TrueScores.ORACLE)) {
+      truth = new TrueScores(shape, context);
+      keys = null;
+      queryWeights = null;
+      gateQuery = null;
+      return;
+    }
+    truth = null;
     GateWeights weights = GateWeights.open(ID, options.gate, shape, "attn_gate.", context);
     String keyName = "mask_linear_k.weight";
     String queryName = "mask_linear_q.weight";
@@ -118,7 +128,6 @@ final class SeerAttention implements GatedSelector {
             null,
             false);
     queryWeights = hasQuery ? weights.perHead(queryName, shape.queryHeads(), dim, gateDim) : null;
-    query = new double[dim];
     gateQuery = new double[gateDim];
     if (!hasQuery && gateDim != dim) {
       throw new IllegalArgumentException(
@@ -138,7 +147,7 @@ final class SeerAttention implements GatedSelector {
 
   @Override
   public KeyMemory newMemory() {
-    return new GateKeys(keys, options.block);
+    return truth == null ? new GateKeys(keys, options.block) : null;
   }
 
   @Override
@@ -165,12 +174,33 @@ final class SeerAttention implements GatedSelector {
       return;
     }
     chosen.set(diagonal);
+    if (truth != null) {
+      choose(rows, diagonal, chosen);
+      return;
+    }
     int gateHead = keys.weights().length == keys.kvHeads() ? rows.head() / groupSize : rows.head();
     score(rows, gateHead, diagonal);
+    choose(rows, diagonal, chosen);
+  }
+
+  private void choose(QueryBlock rows, int diagonal, BitSet chosen) {
+    if (truth != null) {
+      float[] logs = truth.of(rows, queryBlock(), options.block, rows.head());
+      reserve(diagonal + 1);
+      for (int b = 0; b <= diagonal; b++) {
+        scores[b] = logs[b];
+      }
+    }
     int count = options.strict ? diagonal : diagonal + 1;
     if (count > 0) {
       int blocks = options.strict ? diagonal + 1 : rows.keyBlocks();
       options.choice.choose(scores, count, blocks, chosen);
+    }
+  }
+
+  private void reserve(int blocks) {
+    if (scores.length < blocks) {
+      scores = Arrays.copyOf(scores, 2 * blocks);
     }
   }
 
@@ -184,9 +214,7 @@ final class SeerAttention implements GatedSelector {
     }
     long first = (long) diagonal * options.block;
     rows.rotation().halfSplit().rotate(gateQuery, first);
-    if (scores.length <= diagonal) {
-      scores = Arrays.copyOf(scores, 2 * diagonal);
-    }
+    reserve(diagonal + 1);
     GateKeys compressed = (GateKeys) rows.memory();
     double scale = 1 / Math.sqrt(gateQuery.length);
     for (int b = 0; b < diagonal; b++) {
@@ -200,6 +228,13 @@ final class SeerAttention implements GatedSelector {
               * (isComplete
                   ? compressed.dot(gateHead, diagonal, gateQuery)
                   : compressed.dot(rows.pages(), rows.part(), gateHead, first, end, gateQuery));
+    }
+  }
+
+  @Override
+  public void close() {
+    if (truth != null) {
+      truth.close();
     }
   }
 }

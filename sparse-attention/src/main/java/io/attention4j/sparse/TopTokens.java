@@ -35,6 +35,13 @@ final class TopTokens {
     size = 0;
   }
 
+  /** The score that a later token must exceed to be kept. */
+  double bar() {
+    return size < most
+        ? Double.NEGATIVE_INFINITY
+        : most == 0 ? Double.POSITIVE_INFINITY : scores[0];
+  }
+
   /** Takes in a token later than all before. */
   void add(int token, double score) {
     if (size < most) {

@@ -18,12 +18,16 @@ public final class CostSuite {
   private static final long SEED = 42;
   private static final String DENSE = "softmax";
 
+  /** Where a call of every side is expected to take longer in all, each is called once. */
+  private static final double MOST_SECONDS = 20;
+
   /**
    * What to measure.
    *
-   * @param operators options of causal layers
+   * @param operators options of causal layers; {@code sqrt(N)} in one is the root of the length
    * @param encoders options of bidirectional layers
-   * @param lengths tokens
+   * @param decoders options of causal layers that decode
+   * @param lengths tokens, ascending
    * @param decodeLengths tokens before the one decoded
    * @param codecs of the cache
    * @param heads query and KV heads
@@ -32,6 +36,7 @@ public final class CostSuite {
   public record Sizes(
       List<String> operators,
       List<String> encoders,
+      List<String> decoders,
       List<Integer> lengths,
       List<Integer> decodeLengths,
       List<String> codecs,
@@ -73,7 +78,7 @@ public final class CostSuite {
     if (!sizes.encoders.isEmpty() && !sizes.lengths.isEmpty()) {
       prefill(bench, "bidirectional", false, sizes.encoders, tables, charts);
     }
-    if (!sizes.operators.isEmpty() && !sizes.decodeLengths.isEmpty()) {
+    if (!sizes.decoders.isEmpty() && !sizes.decodeLengths.isEmpty()) {
       decode(bench, tables, charts);
     }
     return new Report(
@@ -111,29 +116,45 @@ public final class CostSuite {
                 new Column("of what is saved", 3)));
     table.note(
         "Choosing is all that is neither attention kernel, merge nor cache; of what is saved: its"
-            + " share of softmax's time less the rest of the operator's.");
+            + " share of softmax's time less the rest of the operator's. Lengths at which a call"
+            + " of every operator takes over "
+            + Math.round(MOST_SECONDS)
+            + " s in all are measured once, warm from the shorter ones.");
     for (String codec : sizes.codecs) {
       BarChart chart =
           new BarChart(
               "sparse-" + id + "-" + codec,
               table.title() + ", " + codec,
               "times as fast as softmax");
+      double seconds = 0;
+      int before = 0;
       for (int length : sizes.lengths) {
-        measure(bench, length, codec, causal, options, table, chart);
+        double growth = before == 0 ? 0 : (double) length / before;
+        boolean once = seconds * growth * growth > MOST_SECONDS;
+        seconds = measure(bench, length, codec, causal, options, once, table, chart);
+        before = length;
       }
       charts.add(chart);
     }
     tables.add(table);
   }
 
-  private void measure(
+  /** Replaces sqrt(N) by the root of the length. */
+  private static String at(String option, int length) {
+    return option.replace("sqrt(N)", Long.toString(Math.round(Math.sqrt(length))));
+  }
+
+  /** Measures a length; returns the seconds that a call of every side takes. */
+  private double measure(
       Bench bench,
       int length,
       String codec,
       boolean causal,
       List<String> options,
+      boolean once,
       Table table,
       BarChart chart) {
+    double expected = 0;
     bench.progress().accept((causal ? "causal " : "bidirectional ") + codec + " N=" + length);
     List<LayerRun> runs = new ArrayList<>();
     try (LayerData data =
@@ -141,17 +162,17 @@ public final class CostSuite {
             bench.kernels().device(), length, sizes.heads, sizes.heads, sizes.headDim, SEED)) {
       runs.add(new LayerRun(bench.kernels(), data, DENSE, codec, causal));
       for (String option : options) {
-        runs.add(new LayerRun(bench.kernels(), data, option, codec, causal));
+        runs.add(new LayerRun(bench.kernels(), data, at(option, length), codec, causal));
       }
       Map<String, Double> bars = new LinkedHashMap<>();
-      Times times = times(bench, runs, LayerRun::prefill);
+      Times times = times(bench, runs, LayerRun::prefill, once);
       for (int side = 1; side < runs.size(); side++) {
         double seconds = times.measured.seconds(side);
         double dense = times.measured.seconds(0);
         double choosing = times.choosing[side];
         double saved = dense - (seconds - choosing);
         table.add(
-            runs.get(side).option(),
+            options.get(side - 1),
             codec,
             length,
             seconds * 1e3,
@@ -159,9 +180,11 @@ public final class CostSuite {
             times.measured.speedup(side, 0),
             choosing * 1e3,
             saved > choosing ? choosing / saved : null);
-        bars.put(runs.get(side).option(), times.measured.speedup(side, 0));
+        bars.put(options.get(side - 1), times.measured.speedup(side, 0));
+        expected += seconds;
       }
       chart.add("N=" + length, bars);
+      return expected + times.measured.seconds(0);
     } finally {
       runs.forEach(LayerRun::close);
     }
@@ -195,21 +218,21 @@ public final class CostSuite {
                 sizes.headDim,
                 SEED)) {
           runs.add(new LayerRun(bench.kernels(), data, DENSE, codec, true));
-          for (String option : sizes.operators) {
-            runs.add(new LayerRun(bench.kernels(), data, option, codec, true));
+          for (String option : sizes.decoders) {
+            runs.add(new LayerRun(bench.kernels(), data, at(option, length), codec, true));
           }
           Map<String, Double> bars = new LinkedHashMap<>();
-          Measured measured = times(bench, runs, LayerRun::decode).measured;
+          Measured measured = times(bench, runs, LayerRun::decode, false).measured;
           for (int side = 1; side < runs.size(); side++) {
             double speedup = measured.speedup(side, 0);
             table.add(
-                runs.get(side).option(),
+                sizes.decoders.get(side - 1),
                 codec,
                 length,
                 measured.seconds(side) * 1e3,
                 measured.seconds(0) * 1e3,
                 speedup);
-            bars.put(runs.get(side).option(), speedup);
+            bars.put(sizes.decoders.get(side - 1), speedup);
           }
           chart.add("N=" + length, bars);
         } finally {
@@ -231,17 +254,17 @@ public final class CostSuite {
 
   /**
    * A call of every side to warm up, and again until it has run as long as the rounds' warm-up
-   * asks, then interleaved rounds. Long calls are not repeated within a round: a layer at 131072
-   * tokens takes minutes.
+   * asks, then interleaved rounds; or a single call of every side, since a layer at 131072 tokens
+   * takes minutes. Long calls are not repeated within a round.
    */
-  private static Times times(Bench bench, List<LayerRun> runs, Work work) {
-    for (LayerRun run : runs) {
+  private static Times times(Bench bench, List<LayerRun> runs, Work work, boolean once) {
+    for (LayerRun run : once ? List.<LayerRun>of() : runs) {
       long start = System.nanoTime();
       do {
         work.run(run);
       } while (System.nanoTime() - start < bench.rounds().warmUp().toNanos());
     }
-    int rounds = bench.rounds().rounds();
+    int rounds = once ? 1 : bench.rounds().rounds();
     double[][] seconds = new double[runs.size()][rounds];
     double[][] choosing = new double[runs.size()][rounds];
     for (int round = 0; round < rounds; round++) {

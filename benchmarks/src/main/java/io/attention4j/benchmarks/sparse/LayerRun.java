@@ -55,6 +55,7 @@ final class LayerRun implements AutoCloseable {
                     kernels,
                     new KvCaches().create("contiguous+" + codec, kernels),
                     _ -> Optional.empty(),
+                    new RandomGates(data.queryHeads(), data.kvHeads(), data.headDim()),
                     operators));
   }
 

@@ -78,8 +78,9 @@ class FidelityTest {
     CostSuite suite =
         new CostSuite(
             new CostSuite.Sizes(
-                List.of("window:tokens=16", "block-topk:block=8;k=1"),
+                List.of("window:tokens=16", "routing:clusters=sqrt(N);tokens=sqrt(N)"),
                 List.of("nystrom:landmarks=8"),
+                List.of("block-topk:block=8;k=1", "nosa:gate=random"),
                 List.of(64, 128),
                 List.of(64),
                 List.of("f32", "f16"),

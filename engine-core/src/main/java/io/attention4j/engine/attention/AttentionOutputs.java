@@ -10,5 +10,12 @@ import io.attention4j.engine.tensor.Tensor;
  * @param lse F32 [&gt;= totalRows, queryHeads], contiguous, natural log of the sum of exponentiated
  *     scores, -inf for an empty row; null if not wanted (and for normalisers whose partial results
  *     add up)
+ * @param maxima largest scores by block, for softmax over all keys; null if not wanted. Not every
+ *     provider gives them
  */
-public record AttentionOutputs(Tensor out, Tensor lse) {}
+public record AttentionOutputs(Tensor out, Tensor lse, BlockMaxima maxima) {
+  /** Without largest scores. */
+  public AttentionOutputs(Tensor out, Tensor lse) {
+    this(out, lse, null);
+  }
+}

@@ -29,13 +29,7 @@ public final class GroupedPages {
    * @param at byte at which the page begins in {@code page}
    */
   public static void encode(
-      Grouped format,
-      float[] rows,
-      int count,
-      int capacity,
-      int dim,
-      MemorySegment page,
-      long at) {
+      Grouped format, float[] rows, int count, int capacity, int dim, MemorySegment page, long at) {
     boolean channels = format.axis() == Axis.CHANNEL;
     int lines = channels ? dim : count;
     int columns = channels ? count : dim;
@@ -85,8 +79,7 @@ public final class GroupedPages {
     long segmentBytes = format.segmentBytes(capacity, dim);
     for (int segment = 0; segment * SEGMENT < columns; segment++) {
       long to = at + segment * segmentBytes;
-      MemorySegment.copy(
-          codes, segment * segmentWords, page, Tensor.INT, to, segmentWords);
+      MemorySegment.copy(codes, segment * segmentWords, page, Tensor.INT, to, segmentWords);
     }
   }
 

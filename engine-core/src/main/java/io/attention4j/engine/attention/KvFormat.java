@@ -131,18 +131,19 @@ public sealed interface KvFormat {
 
   /**
    * Asymmetric codes of 2, 4 or 8 bits that share a step and a minimum in groups along one axis, of
-   * pages that are written whole: the two layouts of KIVI (Liu et al. 2024, arXiv 2402.02750), which
-   * groups keys by channel and values by token. value = step * code + minimum. A group with a value
-   * that is not finite, or beyond half precision, reads as NaN. {@link GroupedPages} writes and
-   * reads it.
+   * pages that are written whole: the two layouts of KIVI (Liu et al. 2024, arXiv 2402.02750),
+   * which groups keys by channel and values by token. value = step * code + minimum. A group with a
+   * value that is not finite, or beyond half precision, reads as NaN. {@link GroupedPages} writes
+   * and reads it.
    *
    * <p>A page is a matrix whose rows, its <i>lines</i>, are grouped: lines are channels and columns
-   * slots for {@link Axis#CHANNEL}, lines are slots and columns elements for {@link Axis#TOKEN}. Its
-   * columns are cut into segments of {@value #SEGMENT}, a segment into blocks of 8 / bits lines, and
-   * a block is 16 words of 32 bits, little-endian: word j holds the columns j, 16 + j, 32 + j and 48
-   * + j of its first line in its lowest bits, then those of the next line. A vector of words thus
-   * gives the codes of neighbouring columns by one shift and one mask, whatever its width. After the
-   * blocks of all segments come the steps, f16 [groups of a line][lines], then the minima alike.
+   * slots for {@link Axis#CHANNEL}, lines are slots and columns elements for {@link Axis#TOKEN}.
+   * Its columns are cut into segments of {@value #SEGMENT}, a segment into blocks of 8 / bits
+   * lines, and a block is 16 words of 32 bits, little-endian: word j holds the columns j, 16 + j,
+   * 32 + j and 48 + j of its first line in its lowest bits, then those of the next line. A vector
+   * of words thus gives the codes of neighbouring columns by one shift and one mask, whatever its
+   * width. After the blocks of all segments come the steps, f16 [groups of a line][lines], then the
+   * minima alike.
    *
    * @param bits of a code: 2, 4 or 8
    * @param axis what a line is
@@ -169,8 +170,7 @@ public sealed interface KvFormat {
         throw new IllegalArgumentException("codes of " + bits + " bits; use 2, 4 or 8");
       }
       if (group != 32 && group != 64 && group != 128) {
-        throw new IllegalArgumentException(
-            "groups of " + group + " numbers; use 32, 64 or 128");
+        throw new IllegalArgumentException("groups of " + group + " numbers; use 32, 64 or 128");
       }
       Objects.requireNonNull(axis, "axis");
     }
@@ -227,8 +227,8 @@ public sealed interface KvFormat {
   }
 
   /**
-   * Pages of several formats in one cache, each of which says its own: new tokens in {@code newest},
-   * older pages in one of {@code older}. No page has this format itself.
+   * Pages of several formats in one cache, each of which says its own: new tokens in {@code
+   * newest}, older pages in one of {@code older}. No page has this format itself.
    *
    * @param newest what new tokens are written in
    * @param older what whole pages may be stored in, in the order of age

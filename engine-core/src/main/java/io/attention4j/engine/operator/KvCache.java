@@ -6,6 +6,7 @@ import io.attention4j.engine.tensor.Tensor;
 import java.io.IOException;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
+import java.util.BitSet;
 import java.util.Optional;
 
 /** Keys and values of one layer of one sequence. Not thread-safe. */
@@ -37,6 +38,20 @@ public interface KvCache extends AutoCloseable {
 
   /** Enters the pages of every KV head in the table. */
   void fill(PagedKv table, int sequence);
+
+  /**
+   * Told before the kernels of a step run which blocks of tokens of a KV head they will read, where
+   * an operator chose some of them: a cache that keeps tokens elsewhere brings these near. An
+   * operator that never calls it may read everything.
+   *
+   * @param kvHead KV head
+   * @param blockTokens tokens per block, counted from the start of the sequence
+   * @param blocks numbers of blocks; not kept
+   * @return whether pages moved, so that {@link #fill} must be called again
+   */
+  default boolean fetch(int kvHead, int blockTokens, BitSet blocks) {
+    return false;
+  }
 
   /** An independent copy; may share pages until either changes them. */
   KvCache fork();
@@ -87,10 +102,32 @@ public interface KvCache extends AutoCloseable {
       return Optional.empty();
     }
 
+    /**
+     * Tokens that a draft model should write behind a prompt of so many tokens, for these caches to
+     * look ahead with ({@link io.attention4j.engine.attention.AttentionBatch#lookahead}); 0 for
+     * none.
+     */
+    default int lookahead(int promptTokens) {
+      return 0;
+    }
+
+    /** What shortens prompts by a draft model's attention; empty where nothing does. */
+    default Optional<TokenRanker> ranker() {
+      return Optional.empty();
+    }
+
     /** An empty cache. */
     KvCache create(LayerShape shape);
 
     /** Bytes that one layer of this shape takes for so many tokens, for estimates. */
     long bytes(LayerShape shape, long tokens);
+
+    /** The part of {@link #bytes} that must fit memory; the rest lives in files. */
+    default long memoryBytes(LayerShape shape, long tokens) {
+      return bytes(shape, tokens);
+    }
+
+    /** What all its caches take now, measured where memory is taken; threadsafe. */
+    KvUsage usage();
   }
 }

@@ -80,11 +80,9 @@ final class HostPages {
             + columnInSegment % 16 * 4L;
     int shift = (line % format.blockLines() * 4 + columnInSegment / 16) * format.bits();
     int code = page.get(Tensor.INT, word) >>> shift & format.mostCode();
-    long parameter =
-        2L * ((long) (column / format.group()) * format.lines(capacity, dim) + line);
+    long parameter = 2L * ((long) (column / format.group()) * format.lines(capacity, dim) + line);
     double step =
-        Float.float16ToFloat(
-            page.get(Tensor.SHORT, format.stepOffset(capacity, dim) + parameter));
+        Float.float16ToFloat(page.get(Tensor.SHORT, format.stepOffset(capacity, dim) + parameter));
     return code * step
         + Float.float16ToFloat(
             page.get(Tensor.SHORT, format.minimumOffset(capacity, dim) + parameter));

@@ -5,6 +5,7 @@ import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionOutputs;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.BlockMask;
+import io.attention4j.engine.attention.BlockMaxima;
 import io.attention4j.engine.attention.GatheredKeys;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.Masks;
@@ -43,7 +44,7 @@ final class ReferenceAttentionPlan implements AttentionPlan {
 
   ReferenceAttentionPlan(AttentionSpec spec) {
     this.spec = spec;
-    this.checks = new AttentionChecks(spec);
+    this.checks = new AttentionChecks(spec, true);
   }
 
   @Override
@@ -173,6 +174,9 @@ final class ReferenceAttentionPlan implements AttentionPlan {
       score[c] = score(batch, q, s, h, row, c);
       max = Math.max(max, score[c]);
     }
+    if (out.maxima() != null) {
+      writeMaxima(out.maxima(), outRow * spec.queryHeads() + h);
+    }
     double sink = spec.sinks().isEmpty() ? Double.NEGATIVE_INFINITY : spec.sinks().get(h);
     max = Math.max(max, sink);
     double sum = max == Double.NEGATIVE_INFINITY ? 0 : Math.exp(sink - max);
@@ -204,6 +208,18 @@ final class ReferenceAttentionPlan implements AttentionPlan {
     if (out.lse() != null) {
       double lse = max == Double.NEGATIVE_INFINITY ? max : max + Math.log(sum);
       out.lse().segment().setAtIndex(Tensor.FLOAT, outRow * spec.queryHeads() + h, (float) lse);
+    }
+  }
+
+  private void writeMaxima(BlockMaxima maxima, long row) {
+    MemorySegment scores = maxima.scores().segment();
+    for (int b = 0; b < maxima.blocks(); b++) {
+      double most = Double.NEGATIVE_INFINITY;
+      long first = (long) b * maxima.keyBlock();
+      for (long c = first; c < Math.min(candidates, first + maxima.keyBlock()); c++) {
+        most = Math.max(most, score[(int) c]);
+      }
+      scores.setAtIndex(Tensor.FLOAT, row * maxima.blocks() + b, (float) most);
     }
   }
 

@@ -11,9 +11,11 @@ import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
+import io.attention4j.engine.spi.PrefixAttentionKernel;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.spi.SoftmaxKernel;
 import io.attention4j.engine.spi.TensorChecks;
+import io.attention4j.engine.spi.TopKKernel;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -32,8 +34,10 @@ final class ReferenceDevice implements Device {
           Map.entry(ActivationKernel.class, new ReferenceActivation()),
           Map.entry(ElementwiseKernel.class, new ReferenceElementwise()),
           Map.entry(SoftmaxKernel.class, new ReferenceSoftmax()),
+          Map.entry(TopKKernel.class, new ReferenceTopK()),
           Map.entry(EmbeddingKernel.class, new ReferenceEmbedding()),
           Map.entry(KvWriteKernel.class, new ReferenceKvWrite()),
+          Map.entry(PrefixAttentionKernel.class, new ReferencePrefixAttention()),
           Map.entry(LinearScanKernel.class, new ReferenceLinearScan()),
           Map.entry(CausalConvKernel.class, new ReferenceCausalConv()));
 

@@ -2,6 +2,7 @@ package io.attention4j.engine.runtime;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -48,6 +49,10 @@ public final class WorkerPool implements Parallel {
    * @throws OutOfMemoryError if the system gives no further thread; none is left running then
    */
   public WorkerPool(int threads) {
+    this(threads, Thread::new);
+  }
+
+  WorkerPool(int threads, ThreadFactory factory) {
     if (threads < 1) {
       throw new IllegalArgumentException("threads " + threads + " must be at least 1");
     }
@@ -55,7 +60,8 @@ public final class WorkerPool implements Parallel {
     parked = new boolean[threads - 1];
     for (int i = 0; i < workers.length; i++) {
       int worker = i;
-      workers[i] = new Thread(() -> work(worker), "attention4j-worker-" + (i + 1));
+      workers[i] = factory.newThread(() -> work(worker));
+      workers[i].setName("attention4j-worker-" + (i + 1));
       workers[i].setDaemon(true);
     }
     boolean complete = false;
@@ -65,7 +71,9 @@ public final class WorkerPool implements Parallel {
       }
       complete = true;
     } finally {
-      closed = !complete; // those that started end
+      if (!complete) {
+        close(); // those that started may have parked already
+      }
     }
   }
 

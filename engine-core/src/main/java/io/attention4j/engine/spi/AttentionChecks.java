@@ -5,6 +5,7 @@ import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionOutputs;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.BlockMask;
+import io.attention4j.engine.attention.BlockMaxima;
 import io.attention4j.engine.attention.GatheredKeys;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.Masks;
@@ -23,13 +24,20 @@ import io.attention4j.engine.tensor.Tensor;
  */
 public final class AttentionChecks {
   private final AttentionSpec spec;
+  private final boolean givesMaxima;
   private final boolean usesBits;
   private final boolean usesDocuments;
   private final boolean usesBias;
 
-  /** Checks for one spec. */
+  /** Checks for one spec and kernels that do not give largest scores by block. */
   public AttentionChecks(AttentionSpec spec) {
+    this(spec, false);
+  }
+
+  /** Checks for one spec and kernels that give {@link AttentionOutputs#maxima} or do not. */
+  public AttentionChecks(AttentionSpec spec, boolean givesMaxima) {
     this.spec = spec;
+    this.givesMaxima = givesMaxima;
     this.usesBits = Masks.usesBits(spec.mask());
     this.usesDocuments = Masks.usesDocuments(spec.mask());
     this.usesBias =
@@ -63,6 +71,44 @@ public final class AttentionChecks {
       requireDocuments(batch, in.kv());
     }
     requireSelection(batch, in.kv(), in.selection());
+    if (out.maxima() != null) {
+      requireMaxima(out.maxima(), rows, longest);
+    }
+  }
+
+  private void requireMaxima(BlockMaxima maxima, int rows, long keys) {
+    boolean suited =
+        givesMaxima
+            && spec.normalizer() instanceof Normalizer.Softmax
+            && spec.selection() == AttentionSpec.SelectionKind.NONE;
+    if (!suited) {
+      throw new IllegalArgumentException(
+          "largest scores by block come from softmax over all keys on the kernels reference or"
+              + " cpu.simd, not from "
+              + spec.normalizer()
+              + " with selection "
+              + spec.selection()
+              + " here; pass null");
+    }
+    Tensor scores = maxima.scores();
+    boolean fits =
+        scores.dtype() == DType.F32
+            && scores.shape().rank() == 3
+            && scores.extent(0) >= rows
+            && scores.extent(1) == spec.queryHeads()
+            && scores.extent(2) * maxima.keyBlock() >= keys
+            && scores.isContiguous();
+    if (!fits) {
+      throw new IllegalArgumentException(
+          "block maxima must be contiguous F32 [>= "
+              + rows
+              + ", "
+              + spec.queryHeads()
+              + ", >= "
+              + Math.ceilDiv(keys, maxima.keyBlock())
+              + "], not "
+              + scores);
+    }
   }
 
   private void requireHeads(String name, Tensor tensor, int rows, int dim) {

@@ -160,6 +160,25 @@ public final class TensorChecks {
   }
 
   /**
+   * Arguments of {@link TopKKernel#run}.
+   *
+   * @throws IllegalArgumentException naming what does not fit
+   */
+  public static void requireTopK(
+      Tensor x, int rows, int size, int k, int[] indices, float[] values) {
+    requireRows("x", x, rows, size);
+    if (k < 1 || k > size) {
+      throw new IllegalArgumentException(
+          "k is " + k + "; it must be 1 to the " + size + " of a row");
+    }
+    int room = Math.min(indices.length, values.length);
+    if ((long) rows * k > room) {
+      throw new IllegalArgumentException(
+          "the " + k + " highest of " + rows + " rows do not fit arrays of " + room);
+    }
+  }
+
+  /**
    * Weights and biases of {@link MatmulKernel#plan}.
    *
    * @throws IllegalArgumentException naming the tensors that do not fit together
@@ -258,6 +277,20 @@ public final class TensorChecks {
     }
     requireRows("state", state, spec.stateHeads(), (long) spec.keyDim() * spec.valueDim());
     requireRows("out", out, end, (long) spec.queryHeads() * spec.valueDim());
+  }
+
+  /**
+   * Arguments of {@link PrefixAttentionKernel#run}.
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requirePrefixAttention(
+      PrefixAttentionSpec spec, Tensor scores, Tensor v, int rows, Tensor state, Tensor out) {
+    long values = (long) spec.heads() * spec.valueDim();
+    requireRows("scores", scores, rows, spec.heads());
+    requireRows("v", v, rows, values);
+    requireRows("state", state, spec.heads(), spec.stateSize());
+    requireRows("out", out, rows, values);
   }
 
   private static int requireRange(int firstRow, int rows) {

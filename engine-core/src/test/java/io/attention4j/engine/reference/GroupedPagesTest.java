@@ -28,8 +28,7 @@ class GroupedPagesTest {
     float[] stored(float[] rows) {
       try (Arena arena = Arena.ofConfined()) {
         float[] read = new float[capacity * dim];
-        GroupedPages.decode(
-            format, write(rows, arena), AT, capacity, dim, 0, count, read, 0);
+        GroupedPages.decode(format, write(rows, arena), AT, capacity, dim, 0, count, read, 0);
         return read;
       }
     }
@@ -140,8 +139,7 @@ class GroupedPagesTest {
       MemorySegment memory = page.write(rows, arena);
       float[] one = new float[page.dim + 2];
       for (int slot = 0; slot < page.count; slot++) {
-        GroupedPages.decode(
-            page.format, memory, AT, page.capacity, page.dim, slot, 1, one, 1);
+        GroupedPages.decode(page.format, memory, AT, page.capacity, page.dim, slot, 1, one, 1);
         for (int d = 0; d < page.dim; d++) {
           assertEquals(all[slot * page.dim + d], one[1 + d]);
         }

@@ -183,6 +183,50 @@ class WorkerPoolTest {
     }
   }
 
+  /** The system may refuse a thread long after the first ones have parked. */
+  @Test
+  void aThreadThatDoesNotStartLeavesNoneRunning() {
+    List<Thread> workers = new ArrayList<>();
+    OutOfMemoryError refusal = new OutOfMemoryError("unable to create native thread");
+    OutOfMemoryError thrown =
+        assertThrows(
+            OutOfMemoryError.class,
+            () ->
+                new WorkerPool(
+                    4,
+                    body -> {
+                      Thread worker =
+                          workers.size() < 2 ? new Thread(body) : new Refused(workers, refusal);
+                      workers.add(worker);
+                      return worker;
+                    }));
+    assertSame(refusal, thrown);
+    for (Thread worker : workers) {
+      assertTrue(!worker.isAlive(), worker.getName());
+    }
+  }
+
+  /** Fails to start once the others have parked. */
+  private static final class Refused extends Thread {
+    private final List<Thread> others;
+    private final OutOfMemoryError refusal;
+
+    Refused(List<Thread> others, OutOfMemoryError refusal) {
+      this.others = others;
+      this.refusal = refusal;
+    }
+
+    @Override
+    public void start() {
+      for (Thread other : others.subList(0, 2)) {
+        while (other.getState() != State.WAITING) {
+          Thread.onSpinWait();
+        }
+      }
+      throw refusal;
+    }
+  }
+
   @Test
   void aPoolNeedsAThread() {
     IllegalArgumentException refused =

@@ -208,6 +208,9 @@ final class ClContext implements AutoCloseable {
   /** Copies host memory to a buffer. The caller may change it at once. */
   synchronized void write(MemorySegment source, ClBuffer target, long offset) {
     requireWorking();
+    if (profile != null) {
+      profile.uploaded(source.byteSize());
+    }
     try {
       if (source.byteSize() <= ClUploads.MOST_BYTES) {
         uploads.write(source, target.memory(), offset);
@@ -257,6 +260,7 @@ final class ClContext implements AutoCloseable {
       }
       if (profile != null) {
         profile.collect();
+        profile.read(target.byteSize());
       }
     } catch (ClFailure e) {
       throw failed("reading from the device", e);

@@ -9,7 +9,10 @@ import java.util.TreeMap;
 import org.jocl.CL;
 import org.jocl.cl_event;
 
-/** Times on the device of every kernel, summed by name. Used under the context's lock. */
+/**
+ * Times on the device of every kernel, summed by name, and the bytes that crossed the bus. Used
+ * under the context's lock.
+ */
 final class ClProfile implements AutoCloseable {
   private record Run(String kernel, cl_event event) {}
 
@@ -21,6 +24,10 @@ final class ClProfile implements AutoCloseable {
   private final ClApi api;
   private final List<Run> running = new ArrayList<>();
   private final Map<String, Sum> sums = new TreeMap<>();
+  private long uploads;
+  private long uploadedBytes;
+  private long reads;
+  private long readBytes;
 
   ClProfile(ClApi api) {
     this.api = api;
@@ -31,6 +38,16 @@ final class ClProfile implements AutoCloseable {
     cl_event event = new cl_event();
     running.add(new Run(kernel, event));
     return event;
+  }
+
+  void uploaded(long bytes) {
+    uploads++;
+    uploadedBytes += bytes;
+  }
+
+  void read(long bytes) {
+    reads++;
+    readBytes += bytes;
   }
 
   /** Adds what has been started; all of it must be done. */
@@ -46,7 +63,7 @@ final class ClProfile implements AutoCloseable {
     running.clear();
   }
 
-  /** A line per kernel, the longest first. */
+  /** A line per kernel, the longest first, and one for each direction of the bus. */
   String table() {
     StringBuilder lines = new StringBuilder();
     sums.entrySet().stream()
@@ -60,6 +77,9 @@ final class ClProfile implements AutoCloseable {
                         e.getKey(),
                         e.getValue().runs,
                         e.getValue().nanos / 1e6)));
+    String transfers = "%n%-20s %8d runs %12d bytes";
+    lines.append(String.format(Locale.ROOT, transfers, "to the device", uploads, uploadedBytes));
+    lines.append(String.format(Locale.ROOT, transfers, "from the device", reads, readBytes));
     return lines.toString();
   }
 

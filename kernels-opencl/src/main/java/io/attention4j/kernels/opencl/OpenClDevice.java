@@ -11,10 +11,12 @@ import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
+import io.attention4j.engine.spi.PrefixAttentionKernel;
 import io.attention4j.engine.spi.ProbeKernel;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.spi.SoftmaxKernel;
 import io.attention4j.engine.spi.TensorChecks;
+import io.attention4j.engine.spi.TopKKernel;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
@@ -24,11 +26,15 @@ import java.util.Optional;
 final class OpenClDevice implements Device {
   private final ClContext context;
   private final OpenClEmbedding embedding;
+  private final OpenClTopK topK;
+  private final OpenClPrefixAttention prefixAttention;
   private final Map<Class<?>, Kernel<?>> kernels;
 
   OpenClDevice(ClContext context) {
     this.context = context;
     this.embedding = new OpenClEmbedding(context);
+    this.topK = new OpenClTopK(context);
+    this.prefixAttention = new OpenClPrefixAttention(context);
     this.kernels =
         Map.ofEntries(
             Map.entry(AttentionKernel.class, new OpenClAttention(context)),
@@ -38,9 +44,11 @@ final class OpenClDevice implements Device {
             Map.entry(ActivationKernel.class, new OpenClActivation(context)),
             Map.entry(ElementwiseKernel.class, new OpenClElementwise(context)),
             Map.entry(SoftmaxKernel.class, new OpenClSoftmax(context)),
+            Map.entry(TopKKernel.class, topK),
             Map.entry(EmbeddingKernel.class, embedding),
             Map.entry(KvWriteKernel.class, new OpenClKvWrite(context)),
             Map.entry(LinearScanKernel.class, new OpenClLinearScan(context)),
+            Map.entry(PrefixAttentionKernel.class, prefixAttention),
             Map.entry(CausalConvKernel.class, new OpenClCausalConv(context)),
             Map.entry(ProbeKernel.class, new OpenClProbe(context)));
   }
@@ -89,6 +97,8 @@ final class OpenClDevice implements Device {
   @Override
   public void close() {
     embedding.close();
+    topK.close();
+    prefixAttention.close();
     context.close();
   }
 }

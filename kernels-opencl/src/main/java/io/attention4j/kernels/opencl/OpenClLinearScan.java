@@ -6,16 +6,18 @@ import io.attention4j.engine.spi.LinearScanSpec;
 import io.attention4j.engine.spi.Support;
 import io.attention4j.engine.spi.TensorChecks;
 import io.attention4j.engine.tensor.Tensor;
+import java.util.Arrays;
 
 /** A column of a state per item, tokens in chunks through local memory, see scan.cl. */
 final class OpenClLinearScan implements LinearScanKernel {
-  /** Elements of a state's column that an item keeps in registers. */
+  /** Elements of a state's column that an item keeps in registers, of which a program is made. */
+  private static final int[] KEY_DIMS = {16, 64, 128, 256};
+
   private static final int MOST_KEY_DIM = 256;
 
-  /** Floats of queries, keys and decays in local memory. */
+  /** Floats of a chunk's vectors in local memory. */
   private static final int LOCAL_FLOATS = 4096;
 
-  private static final int MOST_CHUNK_TOKENS = 64;
   private static final long[] ITEMS_2D = {RowKernels.ITEMS, 1};
 
   private final ClContext context;
@@ -26,10 +28,6 @@ final class OpenClLinearScan implements LinearScanKernel {
 
   @Override
   public Support supports(LinearScanSpec spec) {
-    if (spec.write() == LinearScanSpec.Write.LOW_RANK) {
-      return Support.no(
-          "the write LOW_RANK (RWKV-7) has no OpenCL kernel; use cpu.simd or cpu.scalar");
-    }
     if (spec.keyDim() > MOST_KEY_DIM) {
       return Support.no("keyDim " + spec.keyDim() + " is more than " + MOST_KEY_DIM);
     }
@@ -45,9 +43,14 @@ final class OpenClLinearScan implements LinearScanKernel {
     return Support.YES;
   }
 
+  private static int roundedKeyDim(LinearScanSpec spec) {
+    return Arrays.stream(KEY_DIMS).filter(dim -> dim >= spec.keyDim()).findFirst().orElseThrow();
+  }
+
   private static int floatsPerToken(LinearScanSpec spec) {
-    int perKey = spec.decay() == LinearScanSpec.Decay.KEY ? 2 : 1;
-    return (spec.groupSize() + perKey) * spec.keyDim();
+    int decays = spec.decay() == LinearScanSpec.Decay.KEY ? 1 : 0;
+    int recall = spec.write() == LinearScanSpec.Write.LOW_RANK ? 2 : 0;
+    return (spec.groupSize() + 1 + decays + recall) * roundedKeyDim(spec);
   }
 
   @Override
@@ -60,41 +63,47 @@ final class OpenClLinearScan implements LinearScanKernel {
     if (rows == 0) {
       return;
     }
-    int chunk = Math.min(MOST_CHUNK_TOKENS, LOCAL_FLOATS / floatsPerToken(spec));
-    String options =
-        "-DKEY_DIM="
-            + spec.keyDim()
-            + " -DCHUNK="
-            + chunk
-            + " -DGROUP="
-            + spec.groupSize()
-            + " -DDECAYS="
-            + spec.decay().ordinal()
-            + " -DDELTA="
-            + (spec.write() == LinearScanSpec.Write.DELTA ? 1 : 0);
     ClBuffer q = DeviceMemory.of("q", in.q(), context);
     context.launch(
-        ClProgramCache.Source.of("scan", options),
+        ClProgramCache.Source.of("scan", "-DKEY_DIM=" + roundedKeyDim(spec)),
         "scan",
         new long[] {Math.ceilDiv(spec.valueDim(), RowKernels.ITEMS), spec.stateHeads()},
         ITEMS_2D,
         rows,
         spec.stateHeads(),
+        spec.groupSize(),
+        spec.keyDim(),
         spec.valueDim(),
         spec.scale(),
+        spec.decay().ordinal(),
+        spec.write().ordinal(),
+        LOCAL_FLOATS / floatsPerToken(spec),
         q,
         DeviceMemory.rowOffset(in.q(), firstRow),
         DeviceMemory.of("k", in.k(), context),
         DeviceMemory.rowOffset(in.k(), firstRow),
         DeviceMemory.of("v", in.v(), context),
         DeviceMemory.rowOffset(in.v(), firstRow),
-        in.decay() == null ? q : DeviceMemory.of("decay", in.decay(), context),
-        in.decay() == null ? 0L : DeviceMemory.rowOffset(in.decay(), firstRow),
-        in.beta() == null ? q : DeviceMemory.of("beta", in.beta(), context),
-        in.beta() == null ? 0L : DeviceMemory.rowOffset(in.beta(), firstRow),
+        orOther("decay", in.decay(), q),
+        rowOffset(in.decay(), firstRow),
+        orOther("beta", in.beta(), q),
+        rowOffset(in.beta(), firstRow),
+        orOther("read", in.read(), q),
+        rowOffset(in.read(), firstRow),
+        orOther("write", in.write(), q),
+        rowOffset(in.write(), firstRow),
         DeviceMemory.of("state", state, context),
         DeviceMemory.floatOffset(state),
         DeviceMemory.of("out", out, context),
         DeviceMemory.rowOffset(out, firstRow));
+  }
+
+  /** The buffer of a tensor, or for null another that the kernel then does not read. */
+  private ClBuffer orOther(String name, Tensor tensor, ClBuffer other) {
+    return tensor == null ? other : DeviceMemory.of(name, tensor, context);
+  }
+
+  private static long rowOffset(Tensor tensor, int row) {
+    return tensor == null ? 0 : DeviceMemory.rowOffset(tensor, row);
   }
 }

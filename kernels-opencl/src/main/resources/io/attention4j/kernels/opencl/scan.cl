@@ -1,71 +1,95 @@
-// Linear attention with decay and delta rule, see LinearScanSpec. Options: KEY_DIM, CHUNK (tokens
-// that pass through local memory at once), GROUP (query heads of a state), DECAYS (0, 1 per head,
-// 2 per key dimension), DELTA (0 or 1).
+// Linear attention with decay, delta rule and rank-one recall, see LinearScanSpec. KEY_DIM is the
+// keyDim rounded up, so that few programs serve all; what lies beyond the keyDim is zero.
 //
 // A column of a state depends on no other column, so an item keeps one in registers and walks over
-// the tokens; a work group has 64 columns of a head.
+// the tokens; a work group has 64 columns of a head. Vectors of KEY_DIM pass through local memory,
+// `chunk` tokens at once.
 
 #define ITEMS 64
+#define POOL 4096
+
+#define DECAY_HEAD 1
+#define DECAY_KEY 2
+#define WRITE_DELTA 1
+#define WRITE_LOW_RANK 2
+
+inline float product(local const float *a, const float *s) {
+  float y = 0.0f;
+  for (int j = 0; j < KEY_DIM; j++) y = fma(a[j], s[j], y);
+  return y;
+}
 
 kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void scan(
-    int rows, int heads, int valueDim, float scale,
-    global const float *q, long qAt, global const float *k, long kAt, global const float *v, long vAt,
-    global const float *decay, long decayAt, global const float *beta, long betaAt,
-    global float *state, long stateAt, global float *out, long outAt) {
-  local float qs[CHUNK][GROUP][KEY_DIM];
-  local float ks[CHUNK][KEY_DIM];
-#if DECAYS == 2
-  local float factors[CHUNK][KEY_DIM];
-#endif
+    int rows, int heads, int group, int keyDim, int valueDim, float scale, int decays, int writes,
+    int chunk, global const float *q, long qAt, global const float *k, long kAt,
+    global const float *v, long vAt, global const float *decay, long decayAt,
+    global const float *beta, long betaAt, global const float *read, long readAt,
+    global const float *write, long writeAt, global float *state, long stateAt, global float *out,
+    long outAt) {
+  local float pool[POOL];
   int i = get_local_id(0);
   int column = get_group_id(0) * ITEMS + i;
   int h = get_group_id(1);
   int inside = column < valueDim;
+  // Vectors of a token, in this order.
+  int factorsAt = KEY_DIM;
+  int readsAt = factorsAt + (decays == DECAY_KEY ? KEY_DIM : 0);
+  int writesAt = readsAt + (writes == WRITE_LOW_RANK ? KEY_DIM : 0);
+  int queriesAt = writesAt + (writes == WRITE_LOW_RANK ? KEY_DIM : 0);
+  int stride = queriesAt + group * KEY_DIM;
   float s[KEY_DIM];
-  global float *mine = state + stateAt + (long)h * KEY_DIM * valueDim + column;
-  for (int j = 0; j < KEY_DIM; j++) s[j] = inside ? mine[(long)j * valueDim] : 0.0f;
-  for (int t0 = 0; t0 < rows; t0 += CHUNK) {
-    int count = min(CHUNK, rows - t0);
+  global float *mine = state + stateAt + (long)h * keyDim * valueDim + column;
+  for (int j = 0; j < KEY_DIM; j++) {
+    s[j] = inside && j < keyDim ? mine[(long)j * valueDim] : 0.0f;
+  }
+  for (int t0 = 0; t0 < rows; t0 += chunk) {
+    int count = min(chunk, rows - t0);
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int e = i; e < count * KEY_DIM; e += ITEMS) {
       int t = e / KEY_DIM;
       int j = e % KEY_DIM;
-      long at = ((long)(t0 + t) * heads + h) * KEY_DIM + j;
-      ks[t][j] = k[kAt + at];
-#if DECAYS == 2
-      factors[t][j] = exp(decay[decayAt + at]);
-#endif
-      for (int g = 0; g < GROUP; g++) {
-        long head = (long)(t0 + t) * heads * GROUP + h * GROUP + g;
-        qs[t][g][j] = q[qAt + head * KEY_DIM + j];
+      int there = j < keyDim;
+      long at = ((long)(t0 + t) * heads + h) * keyDim + j;
+      local float *token = pool + t * stride + j;
+      token[0] = there ? k[kAt + at] : 0.0f;
+      if (decays == DECAY_KEY) token[factorsAt] = there ? exp(decay[decayAt + at]) : 0.0f;
+      if (writes == WRITE_LOW_RANK) {
+        token[readsAt] = there ? read[readAt + at] : 0.0f;
+        token[writesAt] = there ? write[writeAt + at] : 0.0f;
+      }
+      for (int g = 0; g < group; g++) {
+        long head = ((long)(t0 + t) * heads + h) * group + g;
+        token[queriesAt + g * KEY_DIM] = there ? q[qAt + head * keyDim + j] : 0.0f;
       }
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     if (inside) {
       for (int t = 0; t < count; t++) {
-        long token = (long)(t0 + t) * heads + h;
-        float x = v[vAt + token * valueDim + column];
-#if DECAYS == 1
-        float factor = exp(decay[decayAt + token]);
-        for (int j = 0; j < KEY_DIM; j++) s[j] *= factor;
-#elif DECAYS == 2
-        for (int j = 0; j < KEY_DIM; j++) s[j] *= factors[t][j];
-#endif
-#if DELTA
-        float known = 0.0f;
-        for (int j = 0; j < KEY_DIM; j++) known = fma(ks[t][j], s[j], known);
-        x = beta[betaAt + token] * (x - known);
-#endif
-        for (int j = 0; j < KEY_DIM; j++) s[j] = fma(ks[t][j], x, s[j]);
-        for (int g = 0; g < GROUP; g++) {
-          float y = 0.0f;
-          for (int j = 0; j < KEY_DIM; j++) y = fma(qs[t][g][j], s[j], y);
-          out[outAt + (token * GROUP + g) * valueDim + column] = scale * y;
+        local const float *token = pool + t * stride;
+        long at = (long)(t0 + t) * heads + h;
+        float x = v[vAt + at * valueDim + column];
+        float recalled = writes == WRITE_LOW_RANK ? product(token + readsAt, s) : 0.0f;
+        if (decays == DECAY_HEAD) {
+          float factor = exp(decay[decayAt + at]);
+          for (int j = 0; j < KEY_DIM; j++) s[j] *= factor;
+        } else if (decays == DECAY_KEY) {
+          for (int j = 0; j < KEY_DIM; j++) s[j] *= token[factorsAt + j];
+        }
+        if (writes == WRITE_DELTA) x = beta[betaAt + at] * (x - product(token, s));
+        for (int j = 0; j < KEY_DIM; j++) s[j] = fma(token[j], x, s[j]);
+        if (writes == WRITE_LOW_RANK) {
+          for (int j = 0; j < KEY_DIM; j++) s[j] = fma(token[writesAt + j], recalled, s[j]);
+        }
+        for (int g = 0; g < group; g++) {
+          float y = product(token + queriesAt + g * KEY_DIM, s);
+          out[outAt + (at * group + g) * valueDim + column] = scale * y;
         }
       }
     }
   }
   if (inside) {
-    for (int j = 0; j < KEY_DIM; j++) mine[(long)j * valueDim] = s[j];
+    for (int j = 0; j < KEY_DIM; j++) {
+      if (j < keyDim) mine[(long)j * valueDim] = s[j];
+    }
   }
 }

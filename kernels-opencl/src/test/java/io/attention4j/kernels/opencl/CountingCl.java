@@ -25,6 +25,9 @@ final class CountingCl implements ClApi {
   private final Map<String, Integer> failures = new HashMap<>();
   private final Map<String, Integer> failFrom = new HashMap<>();
 
+  private long writtenBytes;
+  private long readBytes;
+
   CountingCl(ClApi api) {
     this.api = api;
   }
@@ -38,6 +41,16 @@ final class CountingCl implements ClApi {
   /** Calls of this name so far. */
   synchronized int calls(String call) {
     return calls.getOrDefault(call, 0);
+  }
+
+  /** Bytes that went from host memory to the device so far. */
+  synchronized long writtenBytes() {
+    return writtenBytes;
+  }
+
+  /** Bytes that came back so far. */
+  synchronized long readBytes() {
+    return readBytes;
   }
 
   /** Objects that were created and not released, by kind. */
@@ -199,6 +212,9 @@ final class CountingCl implements ClApi {
       Pointer source,
       cl_event done) {
     enter("write");
+    synchronized (this) {
+      writtenBytes += bytes;
+    }
     api.write(queue, target, blocking, offset, bytes, source, done);
     born(done);
   }
@@ -206,6 +222,9 @@ final class CountingCl implements ClApi {
   @Override
   public void read(cl_command_queue queue, cl_mem source, long offset, long bytes, Pointer target) {
     enter("read");
+    synchronized (this) {
+      readBytes += bytes;
+    }
     api.read(queue, source, offset, bytes, target);
   }
 

@@ -14,6 +14,7 @@ import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.EmbeddingKernel;
 import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.spi.MatmulKernel;
+import io.attention4j.engine.spi.TopKKernel;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -32,6 +33,8 @@ final class DecoderStep implements AutoCloseable {
   private final Tensor out;
   private final KvPage page;
   private final PagedKv kv = new PagedKv(HEADS);
+  private final int[] token = new int[1];
+  private final float[] logit = new float[1];
   private final AttentionBatch batch = new AttentionBatch();
 
   DecoderStep(OpenClDevice device, Device.TensorArena arena) {
@@ -73,7 +76,8 @@ final class DecoderStep implements AutoCloseable {
     }
     attention.run(
         batch, new AttentionInputs(x, kv, Selection.NONE), new AttentionOutputs(out, null));
-    device.download(out, host.allocate(out.byteSize()));
+    TopKKernel topK = device.kernel(TopKKernel.class).orElseThrow();
+    topK.run(out.reshape(1, HEADS * DIM), 1, HEADS * DIM, 1, token, logit);
   }
 
   @Override

@@ -11,6 +11,10 @@ import io.attention4j.engine.attention.Mask;
 import io.attention4j.engine.spi.AttentionKernel;
 import io.attention4j.engine.spi.Availability;
 import io.attention4j.engine.spi.Device;
+import io.attention4j.engine.spi.LinearScanKernel;
+import io.attention4j.engine.spi.LinearScanSpec;
+import io.attention4j.engine.spi.LinearScanSpec.Decay;
+import io.attention4j.engine.spi.LinearScanSpec.Write;
 import io.attention4j.engine.spi.Support;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.kernels.opencl.OpenClException.Fault;
@@ -203,6 +207,23 @@ class FaultsTest {
       IllegalArgumentException e =
           assertThrows(IllegalArgumentException.class, () -> kernel.plan(spec));
       assertEquals(no.reason(), e.getMessage());
+    }
+  }
+
+  @Test
+  void scansThatDoNotFitAreRefused() {
+    try (OpenClDevice device = provider.openDevice(SETTINGS)) {
+      LinearScanKernel kernel = device.kernel(LinearScanKernel.class).orElseThrow();
+      Support.No no =
+          assertInstanceOf(
+              Support.No.class,
+              kernel.supports(new LinearScanSpec(1, 1, 512, 8, 1, Decay.NONE, Write.ADD)));
+      assertTrue(no.reason().contains("keyDim 512"), no.reason());
+      no =
+          assertInstanceOf(
+              Support.No.class,
+              kernel.supports(new LinearScanSpec(32, 1, 128, 8, 1, Decay.KEY, Write.ADD)));
+      assertTrue(no.reason().contains("16384 bytes"), no.reason());
     }
   }
 }

@@ -51,9 +51,15 @@ class OpenClDeviceTest {
       int programs = cl.calls("createProgram") + cl.calls("createProgramWithBinary");
       int kernels = cl.calls("createKernel");
       assertTrue(buffers > 0 && programs > 0 && kernels > 0);
+      long readBefore = cl.readBytes();
+      long writtenBefore = cl.writtenBytes();
       for (int token = 2; token <= 9; token++) {
         step.run(token);
       }
+      assertEquals(8 * Long.BYTES, cl.readBytes() - readBefore, "a key a token");
+      // The id and the table of the step, whose page has a segment for each head.
+      long written = (cl.writtenBytes() - writtenBefore) / 8;
+      assertTrue(written < 1024, written + " bytes a token were uploaded");
       assertEquals(buffers, cl.calls("createBuffer"), "buffers created");
       assertEquals(
           programs,
@@ -112,6 +118,8 @@ class OpenClDeviceTest {
       step.run(2);
       String table = device.context().profileTable();
       assertTrue(table.contains("attend"), table);
+      assertTrue(table.contains(cl.readBytes() + " bytes"), table);
+      assertTrue(table.contains(cl.writtenBytes() + " bytes"), table);
       assertTrue(table.lines().anyMatch(l -> l.startsWith("gemv") && l.contains(" 2 runs")), table);
     }
   }

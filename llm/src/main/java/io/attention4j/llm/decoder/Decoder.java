@@ -5,12 +5,15 @@ import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
+import io.attention4j.engine.operator.Needs;
+import io.attention4j.engine.operator.Operators;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.operator.RecurrentState;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
+import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.architecture.ModelConfig;
@@ -58,6 +61,7 @@ public final class Decoder implements AutoCloseable {
   private final LayerInputs inputs = new LayerInputs();
   private final int[] tokens;
   private final int[] positions;
+  private final Tensor embeddings;
   private LayerState[] states = new LayerState[1];
 
   /** Loads everything; what was opened is closed again if that fails. */
@@ -95,6 +99,10 @@ public final class Decoder implements AutoCloseable {
     Arena hostArena = keep(Arena.ofShared());
     WeightLoader weights = new WeightLoader(files, device, arena, hostArena);
     activations = new Activations(config, options.maxRows(), arena);
+    embeddings =
+        needsEmbeddings(options.attention())
+            ? arena.allocate(DType.F32, options.maxRows(), sizes.modelDim())
+            : null;
     tokens = new int[options.maxRows()];
     positions = new int[options.maxRows()];
     elementwise = kernels.select(ElementwiseKernel.class, ElementwiseKernel.Operation.ADD);
@@ -130,6 +138,12 @@ public final class Decoder implements AutoCloseable {
     }
     head = keep(OutputHead.load(config, weights, tokenTable, activations, kernels, hostArena));
     weights.requireAllTaken();
+  }
+
+  private static boolean needsEmbeddings(List<OptionSpec> attention) {
+    Operators operators = new Operators();
+    return attention.stream()
+        .anyMatch(option -> operators.create(option).needs().extras().contains(Needs.EMBEDDINGS));
   }
 
   private IntFunction<Block> loader(
@@ -200,6 +214,14 @@ public final class Decoder implements AutoCloseable {
     return activations.maxRows();
   }
 
+  /**
+   * Whether a step can give this many candidates, at least 1, instead of logits: where logits do
+   * not lie in host memory and the device can find the highest.
+   */
+  public boolean picks(int candidates) {
+    return head.picks(candidates);
+  }
+
   /** Bytes of weights that one token reads: what bounds decoding. */
   public long weightBytesPerToken() {
     long bytes = head.weightBytes();
@@ -233,7 +255,11 @@ public final class Decoder implements AutoCloseable {
   void run(Step[] steps, int count) {
     gather(steps, count);
     int rows = batch.totalRows();
-    embed(rows);
+    embed(rows, activations.residual);
+    if (embeddings != null) {
+      embed(rows, embeddings);
+      inputs.extra(Needs.EMBEDDINGS, embeddings);
+    }
     for (RopeAngles rope : ropes) {
       rope.fill(positions, rows);
     }
@@ -256,7 +282,9 @@ public final class Decoder implements AutoCloseable {
     int row = 0;
     for (int s = 0; s < count; s++) {
       Step step = steps[s];
-      batch.continued(batch.add(step.rows, step.position), step.continued);
+      int sequence = batch.add(step.rows, step.position);
+      batch.continued(sequence, step.continued);
+      batch.lookahead(sequence, step.lookahead);
       for (int i = 0; i < step.rows; i++) {
         tokens[row] = step.tokens[step.from + i];
         positions[row++] = step.position + i;
@@ -264,21 +292,19 @@ public final class Decoder implements AutoCloseable {
     }
   }
 
-  private void embed(int rows) {
+  private void embed(int rows, Tensor target) {
     long elements = (long) rows * config.sizes().modelDim();
-    embedding.run(tokenTable, tokens, rows, activations.residual);
+    embedding.run(tokenTable, tokens, rows, target);
     float scale = config.embedding().scale();
     if (scale != 1) {
-      elementwise.run(
-          ElementwiseKernel.Operation.SCALE, activations.residual, null, scale, elements);
+      elementwise.run(ElementwiseKernel.Operation.SCALE, target, null, scale, elements);
     }
     if (embeddingNorm != null) {
-      embeddingNorm.run(activations.residual, rows, activations.residual);
+      embeddingNorm.run(target, rows, target);
     }
     if (positionTable != null) {
       positionEmbedding.run(positionTable, positions, rows, activations.branch);
-      elementwise.run(
-          ElementwiseKernel.Operation.ADD, activations.residual, activations.branch, 0, elements);
+      elementwise.run(ElementwiseKernel.Operation.ADD, target, activations.branch, 0, elements);
     }
   }
 

@@ -5,6 +5,8 @@ import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
+import io.attention4j.engine.spi.Support;
+import io.attention4j.engine.spi.TopKKernel;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
@@ -31,6 +33,12 @@ final class OutputHead implements AutoCloseable {
   private final int[] rows;
   private final int[] owners;
 
+  /** Finds candidates where logits lie, or null where they can be read in place. */
+  private final TopKKernel topK;
+
+  private int[] best = new int[0];
+  private float[] bestLogits = new float[0];
+
   private OutputHead(
       Norm norm,
       Linear matrix,
@@ -49,6 +57,10 @@ final class OutputHead implements AutoCloseable {
     this.hidden = new HostRows(activations.selected, kernels.device(), hostArena);
     this.rows = new int[activations.outputRows()];
     this.owners = new int[rows.length];
+    this.topK =
+        activations.logits.storage() instanceof Storage.Host
+            ? null
+            : kernels.device().kernel(TopKKernel.class).orElse(null);
   }
 
   static OutputHead load(
@@ -76,6 +88,7 @@ final class OutputHead implements AutoCloseable {
   /** Hands every wanted row to its step's sink. */
   void run(Step[] steps, int count, AttentionBatch batch) {
     run(Step.Output.LOGITS, steps, count, batch);
+    run(Step.Output.CANDIDATES, steps, count, batch);
     run(Step.Output.HIDDEN, steps, count, batch);
   }
 
@@ -104,23 +117,57 @@ final class OutputHead implements AutoCloseable {
   private void emit(Step.Output kind, int count, Step[] steps, AttentionBatch batch) {
     gather.run(a.residual, rows, count, a.selected);
     norm.run(a.selected, count, a.selected);
-    HostRows results = hidden;
-    if (kind == Step.Output.LOGITS) {
-      matrix.run(a.selected, count);
-      if (softCap != 0) {
-        elementwise.run(
-            ElementwiseKernel.Operation.SOFT_CAP,
-            a.logits,
-            null,
-            softCap,
-            count * a.logits.extent(1));
+    switch (kind) {
+      case HIDDEN -> deliver(hidden, count, steps, batch);
+      case LOGITS -> {
+        computeLogits(count);
+        deliver(logits, count, steps, batch);
       }
-      results = logits;
+      case CANDIDATES -> {
+        computeLogits(count);
+        deliverCandidates(count, steps, batch);
+      }
     }
+  }
+
+  private void computeLogits(int count) {
+    matrix.run(a.selected, count);
+    if (softCap != 0) {
+      long elements = count * a.logits.extent(1);
+      elementwise.run(ElementwiseKernel.Operation.SOFT_CAP, a.logits, null, softCap, elements);
+    }
+  }
+
+  private void deliver(HostRows results, int count, Step[] steps, AttentionBatch batch) {
     for (int i = 0; i < count; i++) {
       int row = rows[i] - batch.firstRow(owners[i]);
       steps[owners[i]].sink.accept(row, results.read(i), results.byteOffset(i));
     }
+  }
+
+  /** The same number for all rows; who wants fewer takes the first. */
+  private void deliverCandidates(int count, Step[] steps, AttentionBatch batch) {
+    int most = 0;
+    for (int i = 0; i < count; i++) {
+      most = Math.max(most, steps[owners[i]].candidates);
+    }
+    if (best.length < count * most) {
+      best = new int[rows.length * most];
+      bestLogits = new float[best.length];
+    }
+    topK.run(a.logits, count, (int) a.logits.extent(1), most, best, bestLogits);
+    for (int i = 0; i < count; i++) {
+      Step step = steps[owners[i]];
+      int row = rows[i] - batch.firstRow(owners[i]);
+      step.candidateSink.accept(row, best, bestLogits, i * most, step.candidates);
+    }
+  }
+
+  /** Whether this many candidates can be found without reading logits. */
+  boolean picks(int candidates) {
+    return topK != null
+        && candidates <= a.logits.extent(1)
+        && topK.supports(candidates) instanceof Support.Yes;
   }
 
   long weightBytes() {

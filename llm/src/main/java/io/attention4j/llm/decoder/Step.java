@@ -13,6 +13,8 @@ public final class Step {
   public enum Output {
     /** Logits [vocabulary]. */
     LOGITS,
+    /** The tokens with the highest logits. */
+    CANDIDATES,
     /** The normalised hidden state [modelDim] that logits are computed from. */
     HIDDEN
   }
@@ -24,15 +26,28 @@ public final class Step {
     void accept(int row, MemorySegment values, long byteOffset);
   }
 
+  /** Takes candidates under the same terms. */
+  @FunctionalInterface
+  public interface CandidateSink {
+    /**
+     * The highest logits of a row of the step and their tokens, {@code count} of each from {@code
+     * at} on, the highest first and equal ones by token.
+     */
+    void accept(int row, int[] ids, float[] values, int at, int count);
+  }
+
   final LayerState[] states;
   int[] tokens;
   int from;
   int rows;
   int position;
   boolean continued;
+  int lookahead;
   Output output;
   int outputFrom;
   RowSink sink;
+  int candidates;
+  CandidateSink candidateSink;
 
   // The scheduler's, under its lock.
   Condition changed;
@@ -68,11 +83,30 @@ public final class Step {
     return this;
   }
 
+  /** Says how many tokens at the end of the prompt under way are a draft model's guesses. */
+  public Step lookahead(int guessedTokens) {
+    lookahead = guessedTokens;
+    return this;
+  }
+
   /** Sets what is wanted of the rows from {@code firstRow} on; pass the number of rows for none. */
   public Step output(Output wanted, int firstRow, RowSink target) {
     output = wanted;
     outputFrom = firstRow;
     sink = target;
+    return this;
+  }
+
+  /**
+   * Wants candidates of the rows from {@code firstRow} on.
+   *
+   * @param count how many, one that {@link Decoder#picks} takes
+   */
+  public Step candidates(int count, int firstRow, CandidateSink target) {
+    output = Output.CANDIDATES;
+    outputFrom = firstRow;
+    candidates = count;
+    candidateSink = target;
     return this;
   }
 

@@ -34,7 +34,18 @@ final class Candidates {
     count = n;
   }
 
-  /** The {@code k} highest logits; ties go to the lower id. */
+  /** These tokens but those whose logit is negative infinity. */
+  void of(float[] logits, int[] tokens) {
+    int n = 0;
+    for (int token : tokens) {
+      if (logits[token] != Float.NEGATIVE_INFINITY) {
+        keys[n++] = descending(logits[token], token);
+      }
+    }
+    count = n;
+  }
+
+  /** The {@code k} highest logits, the highest first; ties go to the lower id. */
   void topK(float[] logits, int k) {
     // A heap of the k best whose root is the worst of them; on long rows nearly every token fails
     // the one comparison with that root, so the row is read once and hardly anything moves.
@@ -56,6 +67,10 @@ final class Candidates {
           }
         }
       }
+    }
+    heapify(n);
+    for (int left = n; left > 1; left--) {
+      pop(left); // the worst that is left goes behind all that are better
     }
     for (int i = 0; i < n; i++) {
       keys[i] = -1 - keys[i];

@@ -120,6 +120,40 @@ public final class Sampler {
     } else {
       candidates.all(logits);
     }
+    return choose(logits);
+  }
+
+  /**
+   * How many of the highest logits decide the next token, or 0 where others may, too: with a bias
+   * or penalties, and where nothing limits the candidates.
+   */
+  public int candidates() {
+    if (biasTokens.length > 0 || counts != null) {
+      return 0;
+    }
+    if (options.greedy()) {
+      return 1;
+    }
+    return options.topK() < vocabularySize ? options.topK() : 0;
+  }
+
+  /**
+   * Draws the token that {@link #next(float[])} would draw, from the highest logits alone.
+   *
+   * @param logits [vocabularySize], of which only those of the highest are read
+   * @param highest [{@link #candidates()}], the tokens with the highest logits, the highest first
+   *     and equal ones by token; that of the first is finite
+   */
+  public int next(float[] logits, int[] highest) {
+    if (candidates == null) {
+      return highest[0];
+    }
+    candidates.of(logits, highest);
+    return choose(logits);
+  }
+
+  /** What comes after top-k. */
+  private int choose(float[] logits) {
     if (options.typicalP() < 1) {
       candidates.typical(logits, options.typicalP());
     }

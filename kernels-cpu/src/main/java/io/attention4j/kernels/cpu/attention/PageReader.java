@@ -63,8 +63,7 @@ public final class PageReader {
       }
       case Grouped grouped ->
           GroupedPages.decode(grouped, memory, offset, capacity, dim, slot, count, to, at);
-      default ->
-          PageFormat.of(format).read(memory, offset, capacity, dim, slot, count, to, at);
+      default -> PageFormat.of(format).read(memory, offset, capacity, dim, slot, count, to, at);
     }
   }
 }

@@ -373,8 +373,7 @@ final class DecodePages {
     int dim = spec.headDim();
     if (page.keyFormat() instanceof Q4) {
       MemorySegment memory = PageFormat.host(page.keys());
-      Q4Expand.slots(
-          memory, page.keyOffset(), page.capacity(), dim, slot, count, room.gathered, k);
+      Q4Expand.slots(memory, page.keyOffset(), page.capacity(), dim, slot, count, room.gathered, k);
       return;
     }
     if (page.keyFormat().equals(KvFormat.F16)) {

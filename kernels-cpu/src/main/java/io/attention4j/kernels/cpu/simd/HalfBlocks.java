@@ -81,12 +81,15 @@ final class HalfBlocks {
     // Not a choice in the loop: C2 keeps vectors that come from two branches in objects.
     int shift = brain ? 0 : 3;
     int mask = brain ? HIGH : SIGN_AND_MAGNITUDE;
+    boolean touches = ahead != 0;
     int touched = 0;
     for (int k = 0; k < keys; k++) {
       long row = from + k * stride;
       IntVector w0 = IntVector.fromMemorySegment(INT, memory, row, ORDER);
       IntVector w1 = IntVector.fromMemorySegment(INT, memory, row + 4 * LANES, ORDER);
-      touched |= memory.get(TOUCH, row + ahead) | memory.get(TOUCH, row + ahead + 4 * LANES);
+      if (touches) {
+        touched |= memory.get(TOUCH, row + ahead) | memory.get(TOUCH, row + ahead + 4 * LANES);
+      }
       ShortVector h = w0.reinterpretAsShorts();
       seen = seen.max(h.and(MAGNITUDE));
       h = w1.reinterpretAsShorts();
@@ -168,12 +171,15 @@ final class HalfBlocks {
     // Not a choice in the loop: C2 keeps vectors that come from two branches in objects.
     int shift = brain ? 0 : 3;
     int mask = brain ? HIGH : SIGN_AND_MAGNITUDE;
+    boolean touches = ahead != 0;
     int touched = 0;
     for (int k = 0; k < keys; k++) {
       long row = from + k * stride;
       IntVector w0 = IntVector.fromMemorySegment(INT, memory, row, ORDER);
       IntVector w1 = IntVector.fromMemorySegment(INT, memory, row + 4 * LANES, ORDER);
-      touched |= memory.get(TOUCH, row + ahead) | memory.get(TOUCH, row + ahead + 4 * LANES);
+      if (touches) {
+        touched |= memory.get(TOUCH, row + ahead) | memory.get(TOUCH, row + ahead + 4 * LANES);
+      }
       ShortVector h = w0.reinterpretAsShorts();
       seen = seen.max(h.and(MAGNITUDE));
       h = w1.reinterpretAsShorts();

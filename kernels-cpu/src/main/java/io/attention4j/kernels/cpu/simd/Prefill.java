@@ -69,6 +69,7 @@ final class Prefill {
     final KeyTile keys;
     final QueryLanes lanes;
     final float[] scores;
+    final TileMaxima maxima = new TileMaxima();
 
     Room(AttentionSpec spec) {
       keys = new KeyTile(spec);
@@ -117,7 +118,9 @@ final class Prefill {
   int chunks(int sequence, int kvHead) {
     int keys = table.length(sequence, kvHead);
     boolean few = (long) batch.rows(sequence) * spec.groupSize() <= MOST_CUT_LANES;
-    return few && keys >= 2 * CHUNK_KEYS ? Math.ceilDiv(keys, CHUNK_KEYS) : 1;
+    return few && out.maxima() == null && keys >= 2 * CHUNK_KEYS
+        ? Math.ceilDiv(keys, CHUNK_KEYS)
+        : 1;
   }
 
   /**
@@ -234,6 +237,9 @@ final class Prefill {
       lanes.add(row, pieces[at + FIRST_HEAD] + lane % heads);
     }
     lanes.pack(batch, mask, in.q(), scoring.queryFactor());
+    if (out.maxima() != null) {
+      room.maxima.begin(out.maxima(), lanes.tiles);
+    }
     if (gathered != null) {
       attendGroup(gathered, selected, kvHead, room);
     } else if (in.selection() instanceof Selection.Blocks(BlockMask blocks)) {
@@ -243,6 +249,9 @@ final class Prefill {
       int chunkTiles = pieces[at + PARTIAL] < 0 ? tiles : CHUNK_KEYS / TileTable.KEYS;
       int firstTile = pieces[at + CHUNK] * chunkTiles;
       attendTiles(kvHead, room, firstTile, Math.min(tiles, firstTile + chunkTiles));
+    }
+    if (out.maxima() != null) {
+      room.maxima.write(out.maxima(), lanes, batch.firstRow(sequence));
     }
     if (pieces[at + PARTIAL] < 0) {
       write(lanes);
@@ -347,6 +356,9 @@ final class Prefill {
     scoring.modify(batch, lanes, t, keys, s, from, to);
     if (hide) {
       scoring.hide(batch, lanes, t, keys, s, from, to);
+    }
+    if (out.maxima() != null) {
+      room.maxima.add(t, s, keys.slot[0], from, to);
     }
     boolean add = lanes.started[t];
     int outAt = lanes.outAt(t);

@@ -52,6 +52,9 @@ abstract class RowGroups {
     };
   }
 
+  /** Has the loops compiled in the background, where that is worth it; see {@link WarmUp}. */
+  void warmUp() {}
+
   /** Whether x is taken as 8-bit codes. */
   abstract boolean quantizes();
 

@@ -33,7 +33,7 @@ final class SimdAttentionPlan implements AttentionPlan {
   SimdAttentionPlan(AttentionSpec spec, Parallel workers) {
     this.spec = spec;
     this.workers = workers;
-    checks = new AttentionChecks(spec);
+    checks = new AttentionChecks(spec, true);
     partials = new PartialRows(spec);
     MaskBounds mask = MaskBounds.of(spec.mask());
     TileScores scoring = new TileScores(spec, mask);
@@ -59,7 +59,8 @@ final class SimdAttentionPlan implements AttentionPlan {
         int lanes = pieceLanes(batch);
         for (int s = 0; s < batch.sequences(); s++) {
           for (int h = 0; h < spec.kvHeads(); h++) {
-            if (!isFew((long) batch.rows(s) * spec.groupSize())) {
+            boolean few = out.maxima() == null && isFew((long) batch.rows(s) * spec.groupSize());
+            if (!few) {
               prefill.addRows(s, h, lanes);
             } else if (batch.rows(s) > 0) {
               decode.addRows(s, h);

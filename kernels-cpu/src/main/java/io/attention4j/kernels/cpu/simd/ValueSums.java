@@ -20,7 +20,7 @@ import jdk.incubator.vector.VectorSpecies;
  */
 final class ValueSums {
   /** Keys per strip, see {@link KeyDots}. */
-  private static final int STRIP = 16;
+  private static final int STRIP = 64;
 
   /** One key's weights of four rows. */
   private static final VectorSpecies<Float> QUAD = FloatVector.SPECIES_128;
