@@ -121,8 +121,7 @@ class PolicyContractTest {
       state.save(Channels.newChannel(file));
       try (LayerState fork = state.fork()) {
         assertSame(
-            expected.subList(PROMPT + 8, PROMPT + 20),
-            run.decode(fork, PROMPT + 8, PROMPT + 20));
+            expected.subList(PROMPT + 8, PROMPT + 20), run.decode(fork, PROMPT + 8, PROMPT + 20));
       }
       for (int head = 0; head < KV_HEADS; head++) {
         requireQ4(cache, head);
@@ -130,8 +129,7 @@ class PolicyContractTest {
       LayerState restored = run.newState();
       restored.load(Channels.newChannel(new ByteArrayInputStream(file.toByteArray())));
       assertSame(
-          expected.subList(PROMPT + 8, PROMPT + 20),
-          run.decode(restored, PROMPT + 8, PROMPT + 20));
+          expected.subList(PROMPT + 8, PROMPT + 20), run.decode(restored, PROMPT + 8, PROMPT + 20));
     }
   }
 

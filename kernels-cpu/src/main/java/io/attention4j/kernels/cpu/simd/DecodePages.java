@@ -1,7 +1,7 @@
 package io.attention4j.kernels.cpu.simd;
 
-import static io.attention4j.engine.attention.KvFormat.Q8.scaleOffset;
 import static io.attention4j.engine.attention.KvFormat.Grouped.SEGMENT;
+import static io.attention4j.engine.attention.KvFormat.Q8.scaleOffset;
 import static io.attention4j.kernels.cpu.attention.TileTable.KEYS;
 import static io.attention4j.kernels.cpu.simd.GroupLines.COLUMNS;
 import static io.attention4j.kernels.cpu.simd.Species.LANES;
@@ -218,8 +218,7 @@ final class DecodePages {
     int sums = half * GroupLines.SUMS;
     int minima = half * LANES;
     if (keys == COLUMNS) {
-      GroupLines.interleave(
-          room.keySums, sums, room.keyMinimumSums, minima, room.scores, to);
+      GroupLines.interleave(room.keySums, sums, room.keyMinimumSums, minima, room.scores, to);
       return;
     }
     GroupLines.interleave(room.keySums, sums, room.keyMinimumSums, minima, room.keyScores, 0);

@@ -81,7 +81,9 @@ final class DecodeRoom {
   /** On the way there: [KEYS, dim]. */
   final float[] expanded;
 
-  /** Queries of each quad as [headDim][4], and room for {@link GroupLines}; empty without groups. */
+  /**
+   * Queries of each quad as [headDim][4], and room for {@link GroupLines}; empty without groups.
+   */
   final float[] lines;
 
   /** Scratch memory of {@link GroupLines}. */

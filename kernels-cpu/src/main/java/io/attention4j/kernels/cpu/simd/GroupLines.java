@@ -19,13 +19,13 @@ import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Products of four rows with lines of a {@link Grouped} page, read as codes: sums[r][c] += sum over
- * lines of x[line][r] * (step * code[line][c] + minimum). Scores are this with keys by channel (x is
- * q, columns are keys), weighted sums of values with values by token (x is the weights, columns are
- * elements). Lanes lie along the columns, so that a code is unpacked once for four rows; step and x
- * are multiplied first, and minima only meet x.
+ * lines of x[line][r] * (step * code[line][c] + minimum). Scores are this with keys by channel (x
+ * is q, columns are keys), weighted sums of values with values by token (x is the weights, columns
+ * are elements). Lanes lie along the columns, so that a code is unpacked once for four rows; step
+ * and x are multiplied first, and minima only meet x.
  *
- * <p>A code is not shifted to the lowest bits for each line of its block: that power of two is in the
- * multiplier, exactly.
+ * <p>A code is not shifted to the lowest bits for each line of its block: that power of two is in
+ * the multiplier, exactly.
  */
 final class GroupLines {
   /** Half a segment, which no group is smaller than. */
@@ -96,9 +96,9 @@ final class GroupLines {
    * @param x [lines][4] from {@code xAt}; a line with 0 does not count whatever its group holds
    * @param sums [2][4][{@value #COLUMNS}] from {@code sumsAt}; behind the page's last column
    *     anything, and nothing at all of halves that have no column
-   * @param minimumSums products with the minima, which all columns of a half have in common: as many
-   *     floats per half as a vector has, from {@code minimumSumsAt}, whose sum over i % 4 = r row r
-   *     is to get
+   * @param minimumSums products with the minima, which all columns of a half have in common: as
+   *     many floats per half as a vector has, from {@code minimumSumsAt}, whose sum over i % 4 = r
+   *     row r is to get
    * @param scratch {@link #scratch} floats
    */
   static void add(
@@ -191,8 +191,7 @@ final class GroupLines {
         break;
       }
       // Steps are not negative; a minimum's sign goes to its place.
-      FloatVector s = step.lanewise(LSHL, 13)
-          .reinterpretAsFloats().mul(factors);
+      FloatVector s = step.lanewise(LSHL, 13).reinterpretAsFloats().mul(factors);
       FloatVector z = HalfExpand.floats(minimum);
       int from = xAt + 4 * line;
       int to = mAt + 4 * line;
@@ -239,7 +238,8 @@ final class GroupLines {
   }
 
   /** [4][32] and what the minima add to all columns to [32][4]. */
-  static void interleave(float[] sums, int at, float[] minimumSums, int minimumSumsAt, float[] to, int toAt) {
+  static void interleave(
+      float[] sums, int at, float[] minimumSums, int minimumSumsAt, float[] to, int toAt) {
     FloatVector all = FloatVector.fromArray(FLOAT, minimumSums, minimumSumsAt);
     for (int distance = LANES / 2; distance >= 4; distance /= 2) {
       all = all.add(all.rearrange(distance == 8 ? TURN8 : TURN4));

@@ -1,6 +1,5 @@
 package io.attention4j.kernels.cpu.simd;
 
-import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
 import static io.attention4j.kernels.cpu.simd.Species.INT;
 import static io.attention4j.kernels.cpu.simd.Species.LANES;
 import static jdk.incubator.vector.VectorOperators.EQ;
@@ -51,8 +50,7 @@ final class HalfExpand {
 
   /** The bits of halves, one per lane. */
   static IntVector bits(MemorySegment memory, long at) {
-    return (IntVector)
-        ShortVector.fromMemorySegment(HALVES, memory, at, ORDER).castShape(INT, 0);
+    return (IntVector) ShortVector.fromMemorySegment(HALVES, memory, at, ORDER).castShape(INT, 0);
   }
 
   /** Whether no half is infinite or NaN. */

@@ -41,9 +41,7 @@ class AttentionAllocationTest {
             AttentionCase.of("decode-f16", spec(KvFormat.F16)).sequence(1, 700),
             AttentionCase.of("decode-q8", spec(KvFormat.Q8)).sequence(1, 300).pages(Pages.of(16)),
             AttentionCase.of("decode-q4", spec(KvFormat.Q4)).sequence(1, 300).pages(Pages.of(16)),
-            AttentionCase.of("decode-staircase", staircase())
-                .sequence(1, 300)
-                .pages(Pages.of(64)),
+            AttentionCase.of("decode-staircase", staircase()).sequence(1, 300).pages(Pages.of(64)),
             AttentionCase.of("prefill-f16", spec(KvFormat.F16)).sequence(40, 150),
             AttentionCase.of("blocks", spec(KvFormat.F32).selection(SelectionKind.BLOCKS))
                 .sequence(2, 300)
