@@ -77,9 +77,9 @@ final class ModelOptions {
       defaultValue = "paged+f16",
       description = {
         "KV cache: policy, codec, tier and layout joined by +, each optional and NAME or"
-            + " NAME:key=value;key=value, for example q8, sink-window:tokens=1024+f16, or for a"
-            + " cache larger than memory file:dir=DIR, offload:dir=DIR or nosa. Names: see doctor."
-            + " Default: ${DEFAULT-VALUE}."
+            + " NAME:key=value;key=value, for example q8, kivi:bits=2, sink-window:tokens=1024+f16,"
+            + " or for a cache larger than memory file:dir=DIR, offload:dir=DIR or nosa. Names: see"
+            + " doctor. Default: ${DEFAULT-VALUE}."
       })
   private String kvCache;
 

@@ -107,6 +107,54 @@ class PolicyContractTest {
     }
   }
 
+  /** Entries are moved as codes, so that forks and restored caches hold the same ones. */
+  @ParameterizedTest
+  @MethodSource("policies")
+  void codesOfQ4MoveWithTheirEntries(Policy policy) throws IOException {
+    String option = withHeads(policy.keeping) + "+paged:page=8+q4";
+    try (PolicyRun run = new PolicyRun(option, QUERY_HEADS, KV_HEADS, 40)) {
+      LayerState state = run.newState();
+      List<float[]> expected = run.run(state, PROMPT, PROMPT, 20);
+      state.reset();
+      assertSame(expected.subList(0, PROMPT + 8), run.run(state, PROMPT, CHUNK, 8));
+      RaggedKvCache cache = run.ragged();
+      ByteArrayOutputStream file = new ByteArrayOutputStream();
+      state.save(Channels.newChannel(file));
+      try (LayerState fork = state.fork()) {
+        assertSame(
+            expected.subList(PROMPT + 8, PROMPT + 20), run.decode(fork, PROMPT + 8, PROMPT + 20));
+      }
+      for (int head = 0; head < KV_HEADS; head++) {
+        requireQ4(cache, head);
+      }
+      LayerState restored = run.newState();
+      restored.load(Channels.newChannel(new ByteArrayInputStream(file.toByteArray())));
+      assertSame(
+          expected.subList(PROMPT + 8, PROMPT + 20), run.decode(restored, PROMPT + 8, PROMPT + 20));
+    }
+  }
+
+  /** Elements are in [-2, 2], so that half a step of a group is at most 2 / 15. */
+  private static void requireQ4(RaggedKvCache cache, int head) {
+    HeadEntries entries = cache.head(head);
+    float[] q = new float[QUERY_HEADS * 40];
+    float[] k = new float[KV_HEADS * 40];
+    float[] v = new float[KV_HEADS * 40];
+    float[] stored = new float[40];
+    SlotReader reader = new SlotReader(cache.room().device());
+    for (int entry = 0; entry < entries.count(); entry++) {
+      PolicyRun.random((int) entries.position(entry), q, k, v);
+      reader.key(entries.page(entry), entries.slot(entry), stored);
+      for (int i = 0; i < 40; i++) {
+        assertEquals(k[head * 40 + i], stored[i], 2.01 / 15);
+      }
+      reader.value(entries.page(entry), entries.slot(entry), stored);
+      for (int i = 0; i < 40; i++) {
+        assertEquals(v[head * 40 + i], stored[i], 2.01 / 15);
+      }
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("policies")
   void measuredBytesAreWithinTwoPercentOfThePromise(Policy policy) {

@@ -1,13 +1,16 @@
 package io.attention4j.kernels.cpu.simd;
 
+import static io.attention4j.engine.attention.KvFormat.Grouped.SEGMENT;
 import static io.attention4j.engine.attention.KvFormat.Q8.scaleOffset;
 import static io.attention4j.kernels.cpu.attention.TileTable.KEYS;
 import static io.attention4j.kernels.cpu.simd.GroupLines.COLUMNS;
+import static io.attention4j.kernels.cpu.simd.Species.LANES;
 
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.GatheredKeys;
+import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.attention.KvFormat.Grouped;
 import io.attention4j.engine.attention.KvFormat.Grouped.Axis;
 import io.attention4j.engine.attention.KvFormat.Q4;
@@ -84,6 +87,7 @@ final class DecodePages {
   void addValues(int sequence, int kvHead, DecodeRoom room) {
     Arrays.fill(room.sums, 0, room.quads * values.sumFloats(), 0);
     Arrays.fill(room.groupSums, 0, room.quads * room.valueHalves * GroupLines.SUMS, 0);
+    Arrays.fill(room.minimumSums, 0, room.quads * room.valueHalves * LANES, 0);
     GatheredKeys gathered =
         in.selection() instanceof Selection.Gathered(GatheredKeys keys) ? keys : null;
     int key = 0;
@@ -177,35 +181,48 @@ final class DecodePages {
       DecodeRoom room) {
     int dim = spec.headDim();
     int end = slot + count;
-    for (int half = slot / COLUMNS; half * COLUMNS < end; half++) {
-      int from = Math.max(slot, half * COLUMNS);
-      int keys = Math.min(end, (half + 1) * COLUMNS) - from;
+    for (int segment = slot / SEGMENT; segment * SEGMENT < end; segment++) {
       for (int quad = 0; quad < room.quads; quad++) {
-        Arrays.fill(room.halfSums, 0);
+        Arrays.fill(room.keySums, 0);
+        Arrays.fill(room.keyMinimumSums, 0);
         GroupLines.add(
             format,
             memory,
             page.keyOffset(),
             page.capacity(),
             dim,
-            half,
+            segment,
             0,
             dim,
             room.lines,
             quad * 4 * dim,
-            room.halfSums,
+            room.keySums,
+            0,
+            room.keyMinimumSums,
             0,
             room.multipliers);
-        int to = room.scoresAt(quad, key + from - slot);
-        if (keys == COLUMNS) {
-          GroupLines.interleave(room.halfSums, 0, room.scores, to);
-        } else {
-          GroupLines.interleave(room.halfSums, 0, room.halfScores, 0);
-          int first = 4 * (from - half * COLUMNS);
-          System.arraycopy(room.halfScores, first, room.scores, to, 4 * keys);
+        for (int half = 0; half < 2; half++) {
+          int first = segment * SEGMENT + half * COLUMNS;
+          int from = Math.max(slot, first);
+          int keys = Math.min(end, first + COLUMNS) - from;
+          if (keys > 0) {
+            int to = room.scoresAt(quad, key + from - slot);
+            storeScores(room, half, from - first, keys, to);
+          }
         }
       }
     }
+  }
+
+  private static void storeScores(DecodeRoom room, int half, int first, int keys, int to) {
+    int sums = half * GroupLines.SUMS;
+    int minima = half * LANES;
+    if (keys == COLUMNS) {
+      GroupLines.interleave(room.keySums, sums, room.keyMinimumSums, minima, room.scores, to);
+      return;
+    }
+    GroupLines.interleave(room.keySums, sums, room.keyMinimumSums, minima, room.keyScores, 0);
+    System.arraycopy(room.keyScores, 4 * first, room.scores, to, 4 * keys);
   }
 
   /** Sums of values by token, without expanding them. */
@@ -219,20 +236,23 @@ final class DecodePages {
       DecodeRoom room) {
     int dim = spec.valueDim();
     for (int quad = 0; quad < room.quads; quad++) {
-      for (int half = 0; half * COLUMNS < dim; half++) {
+      for (int segment = 0; segment * SEGMENT < dim; segment++) {
+        int half = quad * room.valueHalves + 2 * segment;
         GroupLines.add(
             format,
             memory,
             page.valueOffset(),
             page.capacity(),
             dim,
-            half,
+            segment,
             slot,
             count,
             room.scores,
             room.scoresAt(quad, key),
             room.groupSums,
-            (quad * room.valueHalves + half) * GroupLines.SUMS,
+            half * GroupLines.SUMS,
+            room.minimumSums,
+            half * LANES,
             room.multipliers);
       }
     }
@@ -355,6 +375,11 @@ final class DecodePages {
       Q4Expand.slots(memory, page.keyOffset(), page.capacity(), dim, slot, count, room.gathered, k);
       return;
     }
+    if (page.keyFormat().equals(KvFormat.F16)) {
+      MemorySegment memory = PageFormat.host(page.keys());
+      expandHalves(memory, page.keyOffset(), slot, count, dim, room, k);
+      return;
+    }
     PageReader.keys(page, slot, count, room.expanded, 0);
     store(room, k, count * dim, dim);
   }
@@ -368,8 +393,19 @@ final class DecodePages {
           memory, page.valueOffset(), page.capacity(), dim, slot, count, room.gathered, k);
       return;
     }
+    if (page.valueFormat().equals(KvFormat.F16)) {
+      MemorySegment memory = PageFormat.host(page.values());
+      expandHalves(memory, page.valueOffset(), slot, count, dim, room, k);
+      return;
+    }
     PageReader.values(page, slot, count, room.expanded, 0);
     store(room, k, count * dim, dim);
+  }
+
+  private static void expandHalves(
+      MemorySegment memory, long offset, int slot, int count, int dim, DecodeRoom room, int k) {
+    long from = offset + 2L * slot * dim;
+    HalfExpand.floats(memory, from, count * dim, room.gathered, 4L * k * dim);
   }
 
   private static void store(DecodeRoom room, int k, int floats, int dim) {

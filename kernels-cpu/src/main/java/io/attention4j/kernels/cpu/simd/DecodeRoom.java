@@ -1,5 +1,7 @@
 package io.attention4j.kernels.cpu.simd;
 
+import static io.attention4j.kernels.cpu.simd.Species.LANES;
+
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.KvFormat;
@@ -87,11 +89,17 @@ final class DecodeRoom {
   /** Scratch memory of {@link GroupLines}. */
   final float[] multipliers;
 
-  /** Sums of a half of a segment of keys. */
-  final float[] halfSums = new float[GroupLines.SUMS];
+  /** Sums of a segment of keys. */
+  final float[] keySums = new float[2 * GroupLines.SUMS];
 
-  /** The same, by key. */
-  final float[] halfScores = new float[GroupLines.SUMS];
+  /** Sums with the minima of its halves. */
+  final float[] keyMinimumSums = new float[2 * LANES];
+
+  /** Scores of a half of it that is not wanted whole. */
+  final float[] keyScores = new float[GroupLines.SUMS];
+
+  /** Sums of values with minima: [quad][half][LANES]. */
+  final float[] minimumSums;
 
   /** Halves of segments of a value; 0 without groups. */
   final int valueHalves;
@@ -139,7 +147,8 @@ final class DecodeRoom {
     boolean groups = groups(spec.keyFormat()) || groups(spec.valueFormat());
     lines = new float[groups ? MOST_ROWS * headDim : 0];
     multipliers = new float[groups ? GroupLines.scratch(Math.max(TileTable.KEYS, headDim)) : 0];
-    valueHalves = groups ? Math.ceilDiv(spec.valueDim(), GroupLines.COLUMNS) : 0;
+    valueHalves = groups ? 2 * Math.ceilDiv(spec.valueDim(), KvFormat.Grouped.SEGMENT) : 0;
+    minimumSums = new float[MOST_ROWS / 4 * valueHalves * LANES];
     groupSums = new float[MOST_ROWS / 4 * valueHalves * GroupLines.SUMS];
     expanded = gathered == null ? null : new float[(int) (gathered.byteSize() / Float.BYTES)];
   }
@@ -234,7 +243,12 @@ final class DecodeRoom {
   void addGroups(int ofRow, float[] to, int at, int valueDim) {
     for (int d = 0; valueHalves > 0 && d < valueDim; d++) {
       int half = ofRow / 4 * valueHalves + d / GroupLines.COLUMNS;
-      to[at + d] += groupSums[(4 * half + ofRow % 4) * GroupLines.COLUMNS + d % GroupLines.COLUMNS];
+      float minima = 0;
+      for (int lane = ofRow % 4; lane < LANES; lane += 4) {
+        minima += minimumSums[half * LANES + lane];
+      }
+      to[at + d] +=
+          minima + groupSums[(4 * half + ofRow % 4) * GroupLines.COLUMNS + d % GroupLines.COLUMNS];
     }
   }
 

@@ -3,7 +3,6 @@ package io.attention4j.kernels.cpu.simd;
 import static io.attention4j.kernels.cpu.simd.Species.FLOAT;
 import static io.attention4j.kernels.cpu.simd.Species.INT;
 import static io.attention4j.kernels.cpu.simd.Species.LANES;
-import static jdk.incubator.vector.VectorOperators.EQ;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
@@ -15,11 +14,8 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Products of four rows with lines of a {@link Grouped} page, read as codes: sums[r][c] += sum over
@@ -32,24 +28,23 @@ import jdk.incubator.vector.VectorSpecies;
  * the multiplier, exactly.
  */
 final class GroupLines {
-  /** Columns of the sums: half a segment, which no group is smaller than. */
+  /** Half a segment, which no group is smaller than. */
   static final int COLUMNS = 32;
 
-  /** Floats of the sums. */
+  /** Floats of the sums of a half. */
   static final int SUMS = 4 * COLUMNS;
 
   private static final int WORDS = 16;
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
-
-  /** As many halves as a vector of floats. */
-  private static final VectorSpecies<Short> HALVES =
-      VectorSpecies.of(short.class, VectorShape.forBitSize(Species.BITS / 2));
 
   // Lane i takes lane j * LANES / 4 + i / 4: one number for each of four rows.
   private static final VectorShuffle<Float> SPREAD0 = spread(0);
   private static final VectorShuffle<Float> SPREAD1 = spread(1);
   private static final VectorShuffle<Float> SPREAD2 = spread(2);
   private static final VectorShuffle<Float> SPREAD3 = spread(3);
+
+  private static final VectorShuffle<Float> TURN4 = VectorShuffle.iota(FLOAT, 4, 1, true);
+  private static final VectorShuffle<Float> TURN8 = VectorShuffle.iota(FLOAT, 8, 1, true);
 
   private static final VectorMask<Float> ROW1 = row(1);
   private static final VectorMask<Float> ROW2 = row(2);
@@ -90,17 +85,20 @@ final class GroupLines {
 
   /** Floats of scratch memory for so many lines. */
   static int scratch(int lines) {
-    return 4 * (lines + 4);
+    return 2 * 4 * (lines + 3);
   }
 
   /**
-   * Adds the products of lines [first, first + lines) with the columns [32 * half, 32 * half + 32)
-   * of a page, or as many as there are.
+   * Adds the products of lines [first, first + lines) with the columns of a segment of a page.
    *
    * @param at byte where the page's keys or values begin
    * @param first a multiple of {@link Grouped#blockLines}
    * @param x [lines][4] from {@code xAt}; a line with 0 does not count whatever its group holds
-   * @param sums [4][{@value #COLUMNS}] from {@code sumsAt}; behind the page's last column anything
+   * @param sums [2][4][{@value #COLUMNS}] from {@code sumsAt}; behind the page's last column
+   *     anything, and nothing at all of halves that have no column
+   * @param minimumSums products with the minima, which all columns of a half have in common: as
+   *     many floats per half as a vector has, from {@code minimumSumsAt}, whose sum over i % 4 = r
+   *     row r is to get
    * @param scratch {@link #scratch} floats
    */
   static void add(
@@ -109,55 +107,65 @@ final class GroupLines {
       long at,
       int capacity,
       int dim,
-      int half,
+      int segment,
       int first,
       int lines,
       float[] x,
       int xAt,
       float[] sums,
       int sumsAt,
+      float[] minimumSums,
+      int minimumSumsAt,
       float[] scratch) {
     if (!memory.isNative()) {
       throw NativeMemory.required();
     }
-    int group = half * COLUMNS / format.group();
-    long parameter = 2L * ((long) group * format.lines(capacity, dim) + first);
-    long steps = at + format.stepOffset(capacity, dim) + parameter;
-    long minima = at + format.minimumOffset(capacity, dim) + parameter;
-    multipliers(format.bits(), memory, steps, minima, lines, x, xAt, scratch);
-    // The minima's products, one per row, are the last of the scratch memory.
-    for (int r = 0; r < 4; r++) {
-      float minimum = scratch[scratch.length - 4 + r];
-      if (minimum != 0) {
-        addAll(sums, sumsAt + r * COLUMNS, minimum);
-      }
-    }
     int blocks = Math.ceilDiv(lines, format.blockLines());
-    Arrays.fill(scratch, 4 * lines, 4 * blocks * format.blockLines(), 0);
+    int padded = blocks * format.blockLines();
+    boolean two = format.columns(capacity, dim) - segment * Grouped.SEGMENT > COLUMNS;
+    int next = two ? 4 * padded : 0;
+    for (int half = 0; half * COLUMNS <= (two ? COLUMNS : 0); half++) {
+      int group = (segment * Grouped.SEGMENT + half * COLUMNS) / format.group();
+      long parameter = 2L * ((long) group * format.lines(capacity, dim) + first);
+      long steps = at + format.stepOffset(capacity, dim) + parameter;
+      long minima = at + format.minimumOffset(capacity, dim) + parameter;
+      int to = minimumSumsAt + half * LANES;
+      int m = half * next;
+      multipliers(format.bits(), memory, steps, minima, lines, x, xAt, scratch, m, minimumSums, to);
+      Arrays.fill(scratch, m + 4 * lines, m + 4 * padded, 0);
+    }
     long codes =
         at
-            + half / 2 * format.segmentBytes(capacity, dim)
+            + segment * format.segmentBytes(capacity, dim)
             + (long) first / format.blockLines() * Grouped.BLOCK_BYTES;
-    int shift = half % 2 * 2 * format.bits();
+    halves(format.bits(), memory, codes, blocks, 0, scratch, 0, sums, sumsAt);
+    if (two) {
+      halves(format.bits(), memory, codes, blocks, 1, scratch, next, sums, sumsAt + SUMS);
+    }
+  }
+
+  private static void halves(
+      int bits,
+      MemorySegment memory,
+      long codes,
+      int blocks,
+      int half,
+      float[] m,
+      int mAt,
+      float[] sums,
+      int at) {
+    int shift = 2 * half * bits;
     for (int lane = 0; lane < WORDS; lane += LANES) {
       long from = codes + lane * 4L;
-      switch (format.bits()) {
-        case 2 -> two(memory, from, blocks, shift, scratch, sums, sumsAt + lane);
-        case 4 -> four(memory, from, blocks, shift, scratch, sums, sumsAt + lane);
-        default -> eight(memory, from, blocks, shift, scratch, sums, sumsAt + lane);
+      switch (bits) {
+        case 2 -> two(memory, from, blocks, shift, m, mAt, sums, at + lane);
+        case 4 -> four(memory, from, blocks, shift, m, mAt, sums, at + lane);
+        default -> eight(memory, from, blocks, shift, m, mAt, sums, at + lane);
       }
     }
   }
 
-  private static void addAll(float[] sums, int at, float x) {
-    for (int c = 0; c < COLUMNS; c += LANES) {
-      FloatVector.fromArray(FLOAT, sums, at + c).add(x).intoArray(sums, at + c);
-    }
-  }
-
-  /**
-   * m[line][r] = x[line][r] * step[line] in units of the block; sums of x * minimum behind them.
-   */
+  /** m[line][r] = x[line][r] * step[line] in units of the block; adds the sums of x * minimum. */
   private static void multipliers(
       int bits,
       MemorySegment memory,
@@ -166,26 +174,27 @@ final class GroupLines {
       int lines,
       float[] x,
       int xAt,
-      float[] m) {
+      float[] m,
+      int mAt,
+      float[] minimumSums,
+      int sumsAt) {
     FloatVector factors = bits == 2 ? FACTORS2 : bits == 4 ? FACTORS4 : FACTORS8;
-    FloatVector sum = FloatVector.zero(FLOAT);
-    int last = m.length - 4;
-    float s0 = 0;
-    float s1 = 0;
-    float s2 = 0;
-    float s3 = 0;
+    FloatVector sum0 = FloatVector.fromArray(FLOAT, minimumSums, sumsAt);
+    FloatVector sum1 = FloatVector.zero(FLOAT);
+    FloatVector sum2 = FloatVector.zero(FLOAT);
+    FloatVector sum3 = FloatVector.zero(FLOAT);
     int line = 0;
     for (; line <= lines - LANES; line += LANES) {
-      IntVector step = halves(memory, steps + 2L * line);
-      IntVector minimum = halves(memory, minima + 2L * line);
-      if (notFinite(step, minimum)) {
+      IntVector step = HalfExpand.bits(memory, steps + 2L * line);
+      IntVector minimum = HalfExpand.bits(memory, minima + 2L * line);
+      if (!HalfExpand.finite(step) || !HalfExpand.finite(minimum)) {
         break;
       }
       // Steps are not negative; a minimum's sign goes to its place.
       FloatVector s = step.lanewise(LSHL, 13).reinterpretAsFloats().mul(factors);
-      FloatVector z = signed(minimum);
+      FloatVector z = HalfExpand.floats(minimum);
       int from = xAt + 4 * line;
-      int to = 4 * line;
+      int to = mAt + 4 * line;
       FloatVector x0 = FloatVector.fromArray(FLOAT, x, from);
       FloatVector x1 = FloatVector.fromArray(FLOAT, x, from + LANES);
       FloatVector x2 = FloatVector.fromArray(FLOAT, x, from + 2 * LANES);
@@ -194,28 +203,14 @@ final class GroupLines {
       s.rearrange(SPREAD1).mul(x1).intoArray(m, to + LANES);
       s.rearrange(SPREAD2).mul(x2).intoArray(m, to + 2 * LANES);
       s.rearrange(SPREAD3).mul(x3).intoArray(m, to + 3 * LANES);
-      sum = z.rearrange(SPREAD0).fma(x0, sum);
-      sum = z.rearrange(SPREAD1).fma(x1, sum);
-      sum = z.rearrange(SPREAD2).fma(x2, sum);
-      sum = z.rearrange(SPREAD3).fma(x3, sum);
+      sum0 = z.rearrange(SPREAD0).fma(x0, sum0);
+      sum1 = z.rearrange(SPREAD1).fma(x1, sum1);
+      sum2 = z.rearrange(SPREAD2).fma(x2, sum2);
+      sum3 = z.rearrange(SPREAD3).fma(x3, sum3);
     }
-    for (int r = 0; r < 4; r++) {
-      m[last + r] = 0;
-    }
-    if (line > 0) {
-      for (int i = 0; i < LANES; i += 4) {
-        s0 += sum.lane(i);
-        s1 += sum.lane(i + 1);
-        s2 += sum.lane(i + 2);
-        s3 += sum.lane(i + 3);
-      }
-      m[last] = s0;
-      m[last + 1] = s1;
-      m[last + 2] = s2;
-      m[last + 3] = s3;
-    }
+    sum0.add(sum1).add(sum2.add(sum3)).intoArray(minimumSums, sumsAt);
     for (; line < lines; line++) {
-      one(bits, memory, steps, minima, line, x, xAt, m);
+      one(bits, memory, steps, minima, line, x, xAt, m, mAt, minimumSums, sumsAt);
     }
   }
 
@@ -228,35 +223,27 @@ final class GroupLines {
       int line,
       float[] x,
       int xAt,
-      float[] m) {
+      float[] m,
+      int mAt,
+      float[] minimumSums,
+      int sumsAt) {
     float step = Float.float16ToFloat(memory.get(Tensor.SHORT, steps + 2L * line));
     float minimum = Float.float16ToFloat(memory.get(Tensor.SHORT, minima + 2L * line));
     step *= unit(bits, line);
     for (int r = 0; r < 4; r++) {
       float factor = x[xAt + 4 * line + r];
-      m[4 * line + r] = factor == 0 ? 0 : factor * step;
-      m[m.length - 4 + r] += factor == 0 ? 0 : factor * minimum;
+      m[mAt + 4 * line + r] = factor == 0 ? 0 : factor * step;
+      minimumSums[sumsAt + r] += factor == 0 ? 0 : factor * minimum;
     }
   }
 
-  private static IntVector halves(MemorySegment memory, long at) {
-    return (IntVector) ShortVector.fromMemorySegment(HALVES, memory, at, ORDER).castShape(INT, 0);
-  }
-
-  private static boolean notFinite(IntVector a, IntVector b) {
-    // Of a half that is not finite all bits of the exponent are set.
-    IntVector x = a.and(0x7c00).max(b.and(0x7c00));
-    return x.compare(EQ, 0x7c00).anyTrue();
-  }
-
-  private static FloatVector signed(IntVector half) {
-    IntVector magnitude = half.and(0x7fff).lanewise(LSHL, 13);
-    IntVector sign = half.and(0x8000).lanewise(LSHL, 16);
-    return magnitude.or(sign).reinterpretAsFloats().mul(0x1p112f);
-  }
-
-  /** [4][32] to [32][4]. */
-  static void interleave(float[] sums, int at, float[] to, int toAt) {
+  /** [4][32] and what the minima add to all columns to [32][4]. */
+  static void interleave(
+      float[] sums, int at, float[] minimumSums, int minimumSumsAt, float[] to, int toAt) {
+    FloatVector all = FloatVector.fromArray(FLOAT, minimumSums, minimumSumsAt);
+    for (int distance = LANES / 2; distance >= 4; distance /= 2) {
+      all = all.add(all.rearrange(distance == 8 ? TURN8 : TURN4));
+    }
     for (int c = 0; c < COLUMNS; c += LANES) {
       FloatVector r0 = FloatVector.fromArray(FLOAT, sums, at + c);
       FloatVector r1 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS + c);
@@ -267,28 +254,39 @@ final class GroupLines {
           .blend(r1.rearrange(SPREAD0), ROW1)
           .blend(r2.rearrange(SPREAD0), ROW2)
           .blend(r3.rearrange(SPREAD0), ROW3)
+          .add(all)
           .intoArray(to, target);
       r0.rearrange(SPREAD1)
           .blend(r1.rearrange(SPREAD1), ROW1)
           .blend(r2.rearrange(SPREAD1), ROW2)
           .blend(r3.rearrange(SPREAD1), ROW3)
+          .add(all)
           .intoArray(to, target + LANES);
       r0.rearrange(SPREAD2)
           .blend(r1.rearrange(SPREAD2), ROW1)
           .blend(r2.rearrange(SPREAD2), ROW2)
           .blend(r3.rearrange(SPREAD2), ROW3)
+          .add(all)
           .intoArray(to, target + 2 * LANES);
       r0.rearrange(SPREAD3)
           .blend(r1.rearrange(SPREAD3), ROW1)
           .blend(r2.rearrange(SPREAD3), ROW2)
           .blend(r3.rearrange(SPREAD3), ROW3)
+          .add(all)
           .intoArray(to, target + 3 * LANES);
     }
   }
 
   /** Blocks of 4 lines of 2 bits. */
   private static void two(
-      MemorySegment memory, long from, int blocks, int shift, float[] m, float[] sums, int at) {
+      MemorySegment memory,
+      long from,
+      int blocks,
+      int shift,
+      float[] m,
+      int mAt,
+      float[] sums,
+      int at) {
     FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
     FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + WORDS);
     FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS);
@@ -302,7 +300,7 @@ final class GroupLines {
           IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
       IntVector w0 = words.lanewise(LSHR, shift);
       IntVector w1 = words.lanewise(LSHR, shift + 2);
-      int k = 16 * b;
+      int k = mAt + 16 * b;
       FloatVector x0 = (FloatVector) w0.and(0x3).convert(I2F, 0);
       FloatVector x1 = (FloatVector) w1.and(0x3).convert(I2F, 0);
       FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
@@ -372,7 +370,14 @@ final class GroupLines {
 
   /** Blocks of 2 lines of 4 bits. */
   private static void four(
-      MemorySegment memory, long from, int blocks, int shift, float[] m, float[] sums, int at) {
+      MemorySegment memory,
+      long from,
+      int blocks,
+      int shift,
+      float[] m,
+      int mAt,
+      float[] sums,
+      int at) {
     FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
     FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + WORDS);
     FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS);
@@ -386,7 +391,7 @@ final class GroupLines {
           IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
       IntVector w0 = words.lanewise(LSHR, shift);
       IntVector w1 = words.lanewise(LSHR, shift + 4);
-      int k = 8 * b;
+      int k = mAt + 8 * b;
       FloatVector x0 = (FloatVector) w0.and(0xf).convert(I2F, 0);
       FloatVector x1 = (FloatVector) w1.and(0xf).convert(I2F, 0);
       FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
@@ -428,7 +433,14 @@ final class GroupLines {
 
   /** Blocks of 1 line of 8 bits. */
   private static void eight(
-      MemorySegment memory, long from, int blocks, int shift, float[] m, float[] sums, int at) {
+      MemorySegment memory,
+      long from,
+      int blocks,
+      int shift,
+      float[] m,
+      int mAt,
+      float[] sums,
+      int at) {
     FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
     FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + WORDS);
     FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS);
@@ -442,7 +454,7 @@ final class GroupLines {
           IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
       IntVector w0 = words.lanewise(LSHR, shift);
       IntVector w1 = words.lanewise(LSHR, shift + 8);
-      int k = 4 * b;
+      int k = mAt + 4 * b;
       FloatVector x0 = (FloatVector) w0.and(0xff).convert(I2F, 0);
       FloatVector x1 = (FloatVector) w1.and(0xff).convert(I2F, 0);
       FloatVector y = FloatVector.broadcast(FLOAT, m[k]);

@@ -33,6 +33,9 @@ final class Q4Expand {
       int count,
       MemorySegment to,
       int row) {
+    if (!memory.isNative() || !to.isNative()) {
+      throw NativeMemory.required();
+    }
     int codeBytes = Q4.codeBytes(dim);
     int parameterBytes = Q4.parameterBytes(dim);
     long parameters = offset + Q4.parameterOffset(capacity, dim);

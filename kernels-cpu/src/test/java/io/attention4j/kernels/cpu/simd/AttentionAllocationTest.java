@@ -8,6 +8,7 @@ import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.AttentionSpec.SelectionKind;
 import io.attention4j.engine.attention.BlockMask.HeadAxis;
 import io.attention4j.engine.attention.KvFormat;
+import io.attention4j.engine.attention.KvFormat.Grouped;
 import io.attention4j.engine.spi.AttentionKernel;
 import io.attention4j.engine.spi.AttentionPlan;
 import io.attention4j.engine.spi.Device;
@@ -21,6 +22,7 @@ import io.attention4j.testkit.AttentionData.Pages;
 import io.attention4j.testkit.AttentionFixture;
 import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -39,6 +41,7 @@ class AttentionAllocationTest {
             AttentionCase.of("decode-f16", spec(KvFormat.F16)).sequence(1, 700),
             AttentionCase.of("decode-q8", spec(KvFormat.Q8)).sequence(1, 300).pages(Pages.of(16)),
             AttentionCase.of("decode-q4", spec(KvFormat.Q4)).sequence(1, 300).pages(Pages.of(16)),
+            AttentionCase.of("decode-staircase", staircase()).sequence(1, 300).pages(Pages.of(64)),
             AttentionCase.of("prefill-f16", spec(KvFormat.F16)).sequence(40, 150),
             AttentionCase.of("blocks", spec(KvFormat.F32).selection(SelectionKind.BLOCKS))
                 .sequence(2, 300)
@@ -47,6 +50,16 @@ class AttentionAllocationTest {
                 .sequence(2, 300)
                 .gather(2, 100, true))
         .map(AttentionCase.Builder::build);
+  }
+
+  private static AttentionSpec.Builder staircase() {
+    Grouped keys = new Grouped(2, Grouped.Axis.CHANNEL, 32);
+    Grouped values = new Grouped(4, Grouped.Axis.TOKEN, 32);
+    KvFormat.Plain newest = (KvFormat.Plain) KvFormat.F16;
+    return AttentionSpec.builder(4, 1, 72)
+        .formats(
+            new KvFormat.Staircase(newest, List.of(keys)),
+            new KvFormat.Staircase(newest, List.of(values)));
   }
 
   private static AttentionSpec.Builder spec(KvFormat format) {
