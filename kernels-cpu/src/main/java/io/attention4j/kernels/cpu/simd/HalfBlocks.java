@@ -26,6 +26,9 @@ import jdk.incubator.vector.ShortVector;
  * costs half the bandwidth.
  */
 final class HalfBlocks {
+  /** Rows of one block follow one another without touching; it would only take time. */
+  static final long NO_TOUCH = -1;
+
   private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
   private static final ValueLayout.OfInt TOUCH = ValueLayout.JAVA_INT_UNALIGNED;
   private static final int SIGN_AND_MAGNITUDE = 0x8fffe000;
@@ -44,7 +47,7 @@ final class HalfBlocks {
    * @param q [4 rows][4 * LANES] from {@code qAt}
    * @param lanes [keys][4][LANES] and one float more
    * @param add whether to add to lanes or to overwrite them
-   * @param ahead distance in bytes of the block to touch
+   * @param ahead distance in bytes of the block to touch, or {@link #NO_TOUCH}
    * @return whether all elements are finite; if not, lanes mean nothing
    */
   static boolean scores(
@@ -81,7 +84,7 @@ final class HalfBlocks {
     // Not a choice in the loop: C2 keeps vectors that come from two branches in objects.
     int shift = brain ? 0 : 3;
     int mask = brain ? HIGH : SIGN_AND_MAGNITUDE;
-    boolean touches = ahead != 0;
+    boolean touches = ahead != NO_TOUCH;
     int touched = 0;
     for (int k = 0; k < keys; k++) {
       long row = from + k * stride;
@@ -171,7 +174,7 @@ final class HalfBlocks {
     // Not a choice in the loop: C2 keeps vectors that come from two branches in objects.
     int shift = brain ? 0 : 3;
     int mask = brain ? HIGH : SIGN_AND_MAGNITUDE;
-    boolean touches = ahead != 0;
+    boolean touches = ahead != NO_TOUCH;
     int touched = 0;
     for (int k = 0; k < keys; k++) {
       long row = from + k * stride;

@@ -130,18 +130,21 @@ final class KeyDots {
     long bytes = layout.blockBytes();
     for (int b = 0; b < layout.blocks; b++) {
       long ahead = b + 1 < layout.blocks ? bytes : 0;
+      long halfAhead = layout.blocks == 1 ? HalfBlocks.NO_TOUCH : ahead;
       int at = qAt + b * 4 * BLOCK;
       long block = from + b * bytes;
       switch (format) {
         case F32 -> FloatBlocks.scores(memory, block, stride, keys, q, at, lanes, b > 0, ahead);
         case Q8 -> CodeBlocks.scores(memory, block, stride, keys, q, at, lanes, b > 0, ahead);
         case F16 -> {
-          if (!HalfBlocks.scores(false, memory, block, stride, keys, q, at, lanes, b > 0, ahead)) {
+          if (!HalfBlocks.scores(
+              false, memory, block, stride, keys, q, at, lanes, b > 0, halfAhead)) {
             return false;
           }
         }
         case BF16 -> {
-          if (!HalfBlocks.scores(true, memory, block, stride, keys, q, at, lanes, b > 0, ahead)) {
+          if (!HalfBlocks.scores(
+              true, memory, block, stride, keys, q, at, lanes, b > 0, halfAhead)) {
             return false;
           }
         }

@@ -16,7 +16,7 @@ import java.util.Arrays;
  */
 final class QuadScores {
   /** Keys by which a chunk's scores are longer than it: {@link #fill} and {@link LaneSums}. */
-  static final int SLACK_KEYS = 4;
+  static final int SLACK_KEYS = 8;
 
   private final AttentionSpec spec;
   private final MaskBounds mask;
@@ -137,11 +137,11 @@ final class QuadScores {
     }
   }
 
-  /** Hidden keys fill the last vector of a quad's chunk; returns where it ends. */
+  /** Hidden keys fill the last two vectors of a quad's chunk; returns where they end. */
   int fill(DecodeRoom room, int quad) {
     int end = room.scoresAt(quad, room.keys);
     int start = room.scoresAt(quad, 0);
-    int padded = start + Math.ceilDiv(end - start, LANES) * LANES;
+    int padded = start + Math.ceilDiv(end - start, 2 * LANES) * 2 * LANES;
     Arrays.fill(room.scores, end, padded, scoring.hidden());
     return padded;
   }

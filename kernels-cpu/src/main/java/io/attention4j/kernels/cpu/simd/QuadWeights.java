@@ -8,8 +8,8 @@ import jdk.incubator.vector.FloatVector;
 
 /**
  * Turns the scores of four rows over a chunk of keys, s [keys][4] in the normaliser's unit, into
- * weights, in place; lane i of a vector belongs to row i % 4. Ends are multiples of LANES, filled
- * up with hidden keys.
+ * weights, in place; lane i of a vector belongs to row i % 4. Ends are multiples of twice LANES,
+ * filled up with hidden keys.
  */
 final class QuadWeights {
   private QuadWeights() {}
@@ -52,26 +52,34 @@ final class QuadWeights {
     }
   }
 
+  /** Two vectors at a time: one chain of comparisons would wait for each of them. */
   private static void maxima(float[] s, int from, int to, float[] top) {
     FloatVector a = FloatVector.broadcast(FLOAT, Float.NEGATIVE_INFINITY);
-    for (int k = from; k < to; k += LANES) {
+    FloatVector b = a;
+    for (int k = from; k < to; k += 2 * LANES) {
       FloatVector x = FloatVector.fromArray(FLOAT, s, k);
+      FloatVector y = FloatVector.fromArray(FLOAT, s, k + LANES);
       // Unlike max, this ignores NaN.
       a = a.blend(x, x.compare(GT, a));
+      b = b.blend(y, y.compare(GT, b));
     }
-    a.intoArray(top, 0);
+    a.blend(b, b.compare(GT, a)).intoArray(top, 0);
   }
 
   /** Takes the maxima from scratch and leaves the sums there. */
   private static void exponentials(float[] s, int from, int to, float factor, float[] scratch) {
     FloatVector base = FloatVector.fromArray(FLOAT, scratch, 0);
-    FloatVector total = FloatVector.zero(FLOAT);
-    for (int k = from; k < to; k += LANES) {
+    FloatVector totalA = FloatVector.zero(FLOAT);
+    FloatVector totalB = totalA;
+    for (int k = from; k < to; k += 2 * LANES) {
       FloatVector p = Exp2.upTo127(FloatVector.fromArray(FLOAT, s, k).sub(base));
-      total = total.add(p);
+      FloatVector r = Exp2.upTo127(FloatVector.fromArray(FLOAT, s, k + LANES).sub(base));
+      totalA = totalA.add(p);
+      totalB = totalB.add(r);
       p.mul(factor).intoArray(s, k);
+      r.mul(factor).intoArray(s, k + LANES);
     }
-    total.intoArray(scratch, 0);
+    totalA.add(totalB).intoArray(scratch, 0);
   }
 
   /** factor / (1 + 2^(s + shift)); hidden keys are +inf. */

@@ -19,8 +19,11 @@ import jdk.incubator.vector.VectorSpecies;
  * not finite they are not used.
  */
 final class ValueSums {
-  /** Keys per strip, see {@link KeyDots}. */
-  private static final int STRIP = 64;
+  /** Keys per strip of one block: sums are loaded and stored once for them. */
+  private static final int LONG_STRIP = 64;
+
+  /** Keys per strip otherwise, see {@link KeyDots}. */
+  private static final int SHORT_STRIP = 16;
 
   /** One key's weights of four rows. */
   private static final VectorSpecies<Float> QUAD = FloatVector.SPECIES_128;
@@ -30,6 +33,7 @@ final class ValueSums {
   private final int dim;
   // Floats of a row's sums that no block covers, padded to pairs of vectors.
   private final int tail;
+  private final int stripKeys;
 
   /** Sums of values of a layout. */
   ValueSums(PageFormat format, RowBlocks layout) {
@@ -37,6 +41,7 @@ final class ValueSums {
     this.layout = layout;
     dim = layout.dim;
     tail = Math.ceilDiv(dim - layout.covered, 2 * LANES) * 2 * LANES;
+    stripKeys = layout.blocks == 1 ? LONG_STRIP : SHORT_STRIP;
   }
 
   /** Floats of the sums of four rows. */
@@ -46,7 +51,7 @@ final class ValueSums {
 
   /** Floats of the scratch memory for rows that {@link #add} needs. */
   int rowFloats() {
-    return STRIP * tail;
+    return stripKeys * tail;
   }
 
   /** What weights are to be multiplied by. */
@@ -94,8 +99,8 @@ final class ValueSums {
       scale(memory, offset, capacity, slot, count, weights, weightsAt);
     }
     long stride = (long) dim * format.elementBytes();
-    for (int k = 0; k < count; k += STRIP) {
-      int strip = Math.min(STRIP, count - k);
+    for (int k = 0; k < count; k += stripKeys) {
+      int strip = Math.min(stripKeys, count - k);
       long from = offset + (slot + k) * stride;
       int w = weightsAt + 4 * k;
       addBlocks(memory, from, stride, strip, weights, w, sums, at);
@@ -117,6 +122,7 @@ final class ValueSums {
     long bytes = layout.blockBytes();
     for (int b = 0; b < layout.blocks; b++) {
       long ahead = b + 1 < layout.blocks ? bytes : 0;
+      long halfAhead = layout.blocks == 1 ? HalfBlocks.NO_TOUCH : ahead;
       int to = at + b * 4 * BLOCK;
       long block = from + b * bytes;
       boolean added =
@@ -124,9 +130,11 @@ final class ValueSums {
             case F32 ->
                 FloatBlocks.values(memory, block, stride, keys, weights, w, sums, to, ahead);
             case F16 ->
-                HalfBlocks.values(false, memory, block, stride, keys, weights, w, sums, to, ahead);
+                HalfBlocks.values(
+                    false, memory, block, stride, keys, weights, w, sums, to, halfAhead);
             case BF16 ->
-                HalfBlocks.values(true, memory, block, stride, keys, weights, w, sums, to, ahead);
+                HalfBlocks.values(
+                    true, memory, block, stride, keys, weights, w, sums, to, halfAhead);
             case Q8 -> {
               CodeBlocks.values(memory, block, stride, keys, weights, w, sums, to, ahead);
               yield true;
