@@ -13,6 +13,7 @@ import io.attention4j.engine.tensor.RowCodec;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.SimdProvider;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -79,6 +80,36 @@ class QuantizedProductsTest {
         assertTrue(close || f32, type + " [" + r + ", " + o + "] " + actual + " for " + rounded);
         assertTrue(Math.abs(actual - exact) <= 1.001 * halfSteps + 8 * sums);
       }
+    }
+  }
+
+  /** While the vector loop is not compiled yet, a loop in plain Java computes the same bits. */
+  @ParameterizedTest
+  @CsvSource({"1, 1, 0", "5, 3, 2"})
+  void theLoopBeforeCompilationGivesTheSameBits(int blocks, int rows, int row) {
+    SplittableRandom random = new SplittableRandom(blocks);
+    Q8Groups layout = new Q8Groups();
+    float[] values = floats(random, rows * blocks * BLOCK);
+    QuantizedRows x = new QuantizedRows();
+    x.reserve(values.length);
+    x.quantize(values, 0, values.length);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment packed = arena.allocate(2 * layout.groupBytes(blocks * BLOCK));
+      for (long at = 0; at < packed.byteSize(); at += Short.BYTES) {
+        packed.set(Tensor.SHORT, at, (short) random.nextInt());
+      }
+      long at = packed.byteSize() / 2;
+      for (int b = 0; b < blocks; b++) { // scales, which are never infinite or NaN
+        for (int i = 0; i < RowGroups.ROWS; i++) {
+          short scale = Float.floatToFloat16((float) random.nextDouble(-1, 1));
+          packed.set(Tensor.SHORT, at + layout.groupBytes(BLOCK) * b + 2L * i, scale);
+        }
+      }
+      float[] vectors = new float[RowGroups.ROWS + 1];
+      float[] plain = new float[RowGroups.ROWS + 1];
+      Q8Groups.vectors(packed, at, blocks, x, row * blocks, vectors, 1);
+      Q8Groups.plain(packed, at, blocks, x, row * blocks, plain, 1);
+      assertArrayEquals(vectors, plain);
     }
   }
 
