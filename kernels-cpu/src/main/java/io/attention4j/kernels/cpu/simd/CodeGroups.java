@@ -20,7 +20,7 @@ import jdk.incubator.vector.ShortVector;
  * The formats of {@link BlockCodes}, whose codes fit five bits, expanded to a byte a code: per 16
  * or 32 columns the F32 scales of the rows in lanes 0, 2, ... and of those in lanes 1, 3, ..., the
  * offsets likewise where there are some, then vectors whose 16-bit lanes hold two codes of a row.
- * 10 bits a weight (12 for scales of 16 columns and offsets) instead of 2.6 to 6: memory for speed.
+ * 9 to 12 bits a weight instead of 2.6 to 6: memory for speed.
  *
  * <p>Eight products of a code and an 8-bit code of x fit 16 bits: 8 * 31 * 127 = 31496.
  */
@@ -130,8 +130,7 @@ final class CodeGroups extends RowGroups {
                 .add(
                     v.lanewise(LSHR, 8)
                         .mul(IntVector.broadcast(INT, codes[k + 1]).reinterpretAsShorts()));
-        v =
-            IntVector.fromMemorySegment(INT, packed, q + VECTOR_BYTES, LE).reinterpretAsShorts();
+        v = IntVector.fromMemorySegment(INT, packed, q + VECTOR_BYTES, LE).reinterpretAsShorts();
         t =
             t.add(v.mul(IntVector.broadcast(INT, codes[k + 2]).reinterpretAsShorts()))
                 .add(
