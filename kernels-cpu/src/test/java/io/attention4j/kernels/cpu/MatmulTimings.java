@@ -9,11 +9,14 @@ import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.RowCodec;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
 
 /**
@@ -22,6 +25,10 @@ import java.util.SplittableRandom;
  * thread is timed by its CPU time, which other load on the machine distorts less.
  */
 public final class MatmulTimings {
+  /** Types with an encoder; the others get random bytes. */
+  private static final Set<DType> ENCODED =
+      EnumSet.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0, DType.Q4_K, DType.Q6_K);
+
   private MatmulTimings() {}
 
   /** Prints best and median of repeated runs. */
@@ -120,10 +127,18 @@ public final class MatmulTimings {
     Tensor weight = arena.allocate(type, out, in);
     SplittableRandom random = new SplittableRandom(1);
     float[] row = new float[in];
+    boolean encodes = ENCODED.contains(type);
     RowCodec codec = RowCodec.of(type);
     long rowBytes = type.bytes(in);
     for (int r = 0; r < out; r++) {
       if (r < 64) {
+        if (!encodes) {
+          for (long at = r * rowBytes; at < (r + 1) * rowBytes; at++) {
+            // Bytes that form no infinite or NaN F16.
+            weight.segment().set(ValueLayout.JAVA_BYTE, at, (byte) (random.nextInt() & 0x3b));
+          }
+          continue;
+        }
         for (int i = 0; i < in; i++) {
           row[i] = (float) random.nextDouble(-1, 1);
         }

@@ -77,7 +77,8 @@ final class Q8Groups extends RowGroups {
     float[] out = new float[ROWS];
     // Compiled code reads more than 10 GB/s; before, it is less than 0.1.
     long compiledNanos = packed.byteSize();
-    return new WarmUp("q8", () -> vectors(packed, 0, WARM_UP_BLOCKS, x, 0, out, 0), compiledNanos);
+    return new WarmUp(
+        "q8", blocks -> vectors(packed, 0, blocks, x, 0, out, 0), WARM_UP_BLOCKS, compiledNanos);
   }
 
   @Override

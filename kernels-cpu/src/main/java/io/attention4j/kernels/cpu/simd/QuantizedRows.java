@@ -33,6 +33,7 @@ final class QuantizedRows {
   private int[] codes = new int[0];
   private int[] nibbleCodes = new int[0];
   private int[] nibbleStarts = new int[0];
+  private int[] pairCodes = new int[0];
   private float[] scales = new float[0];
   private int[] codeSums = new int[0];
   private int[] eighthSums = new int[0];
@@ -56,6 +57,14 @@ final class QuantizedRows {
   /** -8 times the sum of the codes of each block, twice in each int; one more follows the last. */
   int[] nibbleStarts() {
     return nibbleStarts;
+  }
+
+  /**
+   * Codes for products with two bytes of a 16-bit lane v, unmasked as for {@link #nibbleCodes}: v *
+   * code 0 + (v >>> 8) * (code 1 - 256 code 0). Filled by {@link #preparePairs}.
+   */
+  int[] pairCodes() {
+    return pairCodes;
   }
 
   /** Scale of each block. */
@@ -101,6 +110,17 @@ final class QuantizedRows {
     }
     for (int block = 0; block < elements / BLOCK; block++) {
       nibbleStarts[block] = twice(-8 * codeSums[block]);
+    }
+  }
+
+  /** Fills {@link #pairCodes} for the first elements. */
+  void preparePairs(int elements) {
+    if (pairCodes.length < elements) {
+      pairCodes = new int[elements];
+    }
+    for (int i = 0; i < elements; i += 2) {
+      pairCodes[i] = codes[i];
+      pairCodes[i + 1] = twice((short) codes[i + 1] - 256 * (short) codes[i]);
     }
   }
 

@@ -48,6 +48,7 @@ abstract class RowGroups {
       case Q8_0 -> new Q8Groups();
       case Q4_K -> new Q4KGroups();
       case Q6_K -> new Q6KGroups();
+      case Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q5_K -> new CodeGroups(dtype);
       default -> null;
     };
   }
@@ -65,6 +66,11 @@ abstract class RowGroups {
 
   /** Whether {@link QuantizedRows#prepareNibbles} is needed. */
   boolean usesNibbles() {
+    return false;
+  }
+
+  /** Whether {@link QuantizedRows#preparePairs} is needed. */
+  boolean usesPairs() {
     return false;
   }
 

@@ -57,6 +57,7 @@ final class SimdMatmulPlan extends BandedPlan {
   private final boolean quantizes;
   private final boolean usesEighths;
   private final boolean usesNibbles;
+  private final boolean usesPairs;
   private final boolean usesShorts;
   private final boolean usesFloats;
   private final int directRows;
@@ -76,6 +77,7 @@ final class SimdMatmulPlan extends BandedPlan {
     boolean codes = false;
     boolean eighths = false;
     boolean nibbles = false;
+    boolean pairs = false;
     int shorts = 0;
     for (int i = 0; i < weights.size(); i++) {
       packedWeights[i] = PackedWeight.of(weights.get(i), arena, workers);
@@ -85,6 +87,7 @@ final class SimdMatmulPlan extends BandedPlan {
         codes |= packedWeights[i].layout().quantizes();
         eighths |= packedWeights[i].layout().usesEighths();
         nibbles |= packedWeights[i].layout().usesNibbles();
+        pairs |= packedWeights[i].layout().usesPairs();
       }
       shorts += usesShorts(i) ? 1 : 0;
     }
@@ -92,6 +95,7 @@ final class SimdMatmulPlan extends BandedPlan {
     quantizes = codes;
     usesEighths = eighths;
     usesNibbles = nibbles;
+    usesPairs = pairs;
     usesShorts = shorts > 0;
     usesFloats = shorts < weights.size();
     directBands = Bands.of(weights, i -> directBandRows(weights.get(i)));
@@ -127,6 +131,9 @@ final class SimdMatmulPlan extends BandedPlan {
       }
       if (usesNibbles) {
         scratch.activations().quantized().prepareNibbles(rows * inFeatures());
+      }
+      if (usesPairs) {
+        scratch.activations().quantized().preparePairs(rows * inFeatures());
       }
       scratch.reserve(inFeatures(), 256 + 2 * RowGroups.ROWS);
       forAll(directBands.count());

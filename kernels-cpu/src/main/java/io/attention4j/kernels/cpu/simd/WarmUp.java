@@ -1,5 +1,8 @@
 package io.attention4j.kernels.cpu.simd;
 
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntConsumer;
+
 /**
  * Has a vector loop compiled beside the first work. Until C2 has compiled it, a call of the Vector
  * API is a call that allocates its result, some thousand times slower; a loop in plain Java with
@@ -15,8 +18,15 @@ final class WarmUp {
   /** Calls in a row that must be fast: one may be chance. */
   private static final int FAST_CALLS = 3;
 
+  /**
+   * Calls without a turn for each with some. C2 compiles what was called often; those with turns
+   * tell it that the loop is taken.
+   */
+  private static final int EMPTY_CALLS = 50;
+
   private final String name;
-  private final Runnable call;
+  private final IntConsumer loop;
+  private final int turns;
   private final long compiledNanos;
   private Thread thread;
   private volatile boolean ready;
@@ -25,12 +35,14 @@ final class WarmUp {
    * A loop that {@link #start} has compiled.
    *
    * @param name for the thread
-   * @param call the loop over a few hundred vectors; a short one, since C2 counts calls
+   * @param loop a call of the loop with a number of turns
+   * @param turns of a call that is timed
    * @param compiledNanos what it takes at most once it is compiled
    */
-  WarmUp(String name, Runnable call, long compiledNanos) {
+  WarmUp(String name, IntConsumer loop, int turns, long compiledNanos) {
     this.name = name;
-    this.call = call;
+    this.loop = loop;
+    this.turns = turns;
     this.compiledNanos = compiledNanos;
   }
 
@@ -60,8 +72,13 @@ final class WarmUp {
       if (start > end) {
         return;
       }
-      call.run();
-      fast = System.nanoTime() - start <= compiledNanos ? fast + 1 : 0;
+      loop.accept(turns);
+      long nanos = System.nanoTime() - start;
+      fast = nanos <= compiledNanos ? fast + 1 : 0;
+      for (int i = 0; i < EMPTY_CALLS && fast == 0; i++) {
+        loop.accept(0);
+      }
+      LockSupport.parkNanos(nanos);
     }
     ready = true;
   }

@@ -13,6 +13,8 @@ import io.attention4j.engine.tensor.RowCodec;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.SimdProvider;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -43,7 +45,19 @@ class QuantizedProductsTest {
     "Q4_K, 5, 256, 7",
     "Q6_K, 1, 256, 1",
     "Q6_K, 63, 768, 2",
-    "Q6_K, 100, 512, 33"
+    "Q6_K, 100, 512, 33",
+    "Q4_1, 1, 32, 1",
+    "Q4_1, 63, 512, 2",
+    "Q5_0, 1, 32, 1",
+    "Q5_0, 63, 544, 2",
+    "Q5_1, 1, 32, 1",
+    "Q5_1, 63, 512, 2",
+    "Q2_K, 1, 256, 1",
+    "Q2_K, 63, 768, 2",
+    "Q3_K, 1, 256, 1",
+    "Q3_K, 63, 768, 2",
+    "Q5_K, 1, 256, 1",
+    "Q5_K, 63, 768, 2"
   })
   void matchesRoundedInputs(DType type, int out, int in, int rows) {
     SplittableRandom random = new SplittableRandom(31L * in + out);
@@ -82,8 +96,38 @@ class QuantizedProductsTest {
     }
   }
 
+  /** While the vector loop is not compiled yet, a loop in plain Java computes the same bits. */
   @ParameterizedTest
-  @EnumSource(names = {"Q8_0", "Q4_0", "Q4_K", "Q6_K", "F16", "BF16", "F32"})
+  @CsvSource({"1, 1, 0", "5, 3, 2"})
+  void theLoopBeforeCompilationGivesTheSameBits(int blocks, int rows, int row) {
+    SplittableRandom random = new SplittableRandom(blocks);
+    Q8Groups layout = new Q8Groups();
+    float[] values = floats(random, rows * blocks * BLOCK);
+    QuantizedRows x = new QuantizedRows();
+    x.reserve(values.length);
+    x.quantize(values, 0, values.length);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment packed = arena.allocate(2 * layout.groupBytes(blocks * BLOCK));
+      for (long at = 0; at < packed.byteSize(); at += Short.BYTES) {
+        packed.set(Tensor.SHORT, at, (short) random.nextInt());
+      }
+      long at = packed.byteSize() / 2;
+      for (int b = 0; b < blocks; b++) { // scales, which are never infinite or NaN
+        for (int i = 0; i < RowGroups.ROWS; i++) {
+          short scale = Float.floatToFloat16((float) random.nextDouble(-1, 1));
+          packed.set(Tensor.SHORT, at + layout.groupBytes(BLOCK) * b + 2L * i, scale);
+        }
+      }
+      float[] vectors = new float[RowGroups.ROWS + 1];
+      float[] plain = new float[RowGroups.ROWS + 1];
+      Q8Groups.vectors(packed, at, blocks, x, row * blocks, vectors, 1);
+      Q8Groups.plain(packed, at, blocks, x, row * blocks, plain, 1);
+      assertArrayEquals(vectors, plain);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(names = {"Q8_0", "Q4_0", "Q4_K", "Q6_K", "Q5_0", "Q2_K", "F16", "BF16", "F32"})
   void keepsNonFiniteInputsVisible(DType type) {
     SplittableRandom random = new SplittableRandom(5);
     float[] w = floats(random, 40 * 256);
@@ -124,7 +168,7 @@ class QuantizedProductsTest {
   }
 
   @ParameterizedTest
-  @EnumSource(names = {"Q8_0", "Q4_0", "Q4_K", "F16"})
+  @EnumSource(names = {"Q8_0", "Q4_0", "Q4_1", "Q5_1", "Q4_K", "Q5_K", "F16"})
   void keepsInfiniteWeightsVisible(DType type) {
     try (Device device = new SimdProvider().open(new DeviceOptions(1));
         Device.TensorArena arena = device.newArena()) {
@@ -165,6 +209,32 @@ class QuantizedProductsTest {
     return largest;
   }
 
+  /** Where the F16 factors of a block stand, for types that have no encoder. */
+  private static int[] factorBytes(DType type) {
+    return switch (type) {
+      case Q4_1, Q5_1, Q5_K -> new int[] {0, 2};
+      case Q5_0 -> new int[] {0};
+      case Q2_K -> new int[] {80, 82};
+      case Q3_K -> new int[] {108};
+      default -> new int[0];
+    };
+  }
+
+  /** Random codes and integer scales, which real files have all of too; factors of either sign. */
+  private static void fillBlocks(DType type, Tensor weight) {
+    SplittableRandom random = new SplittableRandom(weight.byteSize());
+    byte[] bytes = new byte[Math.toIntExact(weight.byteSize())];
+    random.nextBytes(bytes);
+    MemorySegment.copy(bytes, 0, weight.segment(), ValueLayout.JAVA_BYTE, 0, bytes.length);
+    long blockBytes = type.bytes(BlockCodes.blockColumns(type));
+    for (long block = 0; block < weight.byteSize(); block += blockBytes) {
+      for (int factor : factorBytes(type)) {
+        short bits = Float.floatToFloat16((float) random.nextDouble(-0.05, 0.05));
+        weight.segment().set(Tensor.SHORT, block + factor, bits);
+      }
+    }
+  }
+
   private static MatmulKernel kernel(Device device) {
     return device.kernel(MatmulKernel.class).orElseThrow();
   }
@@ -174,7 +244,11 @@ class QuantizedProductsTest {
     try (Arena arena = Arena.ofShared()) {
       Tensor weight = Tensor.allocate(arena, type, out, in);
       RowCodec codec = RowCodec.of(type);
-      codec.encode(w, 0, weight.segment(), 0, w.length);
+      if (factorBytes(type).length == 0) {
+        codec.encode(w, 0, weight.segment(), 0, w.length);
+      } else {
+        fillBlocks(type, weight);
+      }
       codec.decode(weight.segment(), 0, w, 0, w.length);
       Tensor input = Tensor.ofFloats(arena, x, rows, in);
       Tensor[] outputs = {Tensor.allocate(arena, DType.F32, rows, out)};
