@@ -4,8 +4,9 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Finds operators by name over all providers; {@code softmax} and {@code sigmoid} are always
- * there. */
+/**
+ * Finds operators by name over all providers; {@code softmax} and {@code sigmoid} are always there.
+ */
 public final class Operators {
   /** Looks providers up on each call. */
   public Operators() {}

@@ -5,15 +5,15 @@ import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
-import io.attention4j.engine.tensor.DType;
-import io.attention4j.engine.operator.Operators;
 import io.attention4j.engine.operator.Needs;
+import io.attention4j.engine.operator.Operators;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.operator.RecurrentState;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
+import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.architecture.ModelConfig;
@@ -297,16 +297,14 @@ public final class Decoder implements AutoCloseable {
     embedding.run(tokenTable, tokens, rows, target);
     float scale = config.embedding().scale();
     if (scale != 1) {
-      elementwise.run(
-          ElementwiseKernel.Operation.SCALE, target, null, scale, elements);
+      elementwise.run(ElementwiseKernel.Operation.SCALE, target, null, scale, elements);
     }
     if (embeddingNorm != null) {
       embeddingNorm.run(target, rows, target);
     }
     if (positionTable != null) {
       positionEmbedding.run(positionTable, positions, rows, activations.branch);
-      elementwise.run(
-          ElementwiseKernel.Operation.ADD, target, activations.branch, 0, elements);
+      elementwise.run(ElementwiseKernel.Operation.ADD, target, activations.branch, 0, elements);
     }
   }
 

@@ -66,10 +66,7 @@ final class LayerRun implements AutoCloseable {
             .open(
                 shape(),
                 new OperatorContext(
-                    kernels,
-                    new KvCaches().create("f32", kernels),
-                    this::modelWeight,
-                    operators));
+                    kernels, new KvCaches().create("f32", kernels), this::modelWeight, operators));
   }
 
   /** A model that holds what {@code fixed-sequence} asks for, as untrained numbers. */
@@ -151,8 +148,7 @@ final class LayerRun implements AutoCloseable {
     }
   }
 
-  private LayerInputs inputs(
-      Device.TensorArena step, List<LayerState> states, List<int[]> ranges) {
+  private LayerInputs inputs(Device.TensorArena step, List<LayerState> states, List<int[]> ranges) {
     AttentionBatch batch = new AttentionBatch();
     for (int s = 0; s < states.size(); s++) {
       batch.add(ranges.get(s)[1] - ranges.get(s)[0], states.get(s).length());

@@ -94,8 +94,7 @@ class OperatorValuesTest {
     int width = out / LayerRun.KV_HEADS;
     double[] values = new double[TOKENS * width];
     for (int t = 0; t < TOKENS; t++) {
-      System.arraycopy(
-          all.values(), t * out + head / GROUP * width, values, t * width, width);
+      System.arraycopy(all.values(), t * out + head / GROUP * width, values, t * width, width);
     }
     return new Rows(values, width);
   }
@@ -138,13 +137,12 @@ class OperatorValuesTest {
   @TestFactory
   Stream<DynamicTest> scans() {
     return Stream.of(
-            check("linear", (r, h) -> run(LinearAttention.system(q(r, h), k(r, h), v(r, h), SCALE))),
+            check(
+                "linear", (r, h) -> run(LinearAttention.system(q(r, h), k(r, h), v(r, h), SCALE))),
             check(
                 "retnet",
                 (r, h) ->
-                    run(
-                        RetNet.system(
-                            q(r, h), k(r, h), v(r, h), RetNet.gamma(h / GROUP), SCALE))),
+                    run(RetNet.system(q(r, h), k(r, h), v(r, h), RetNet.gamma(h / GROUP), SCALE))),
             check(
                 "gla:seed=1;rank=3",
                 (r, h) ->
@@ -186,8 +184,7 @@ class OperatorValuesTest {
                             k(r, h).l2Normalized(),
                             v(r, h),
                             projected(r, "w_beta", LayerRun.KV_HEADS, h).map(Gates::sigmoid),
-                            projected(r, "w_dt", LayerRun.KV_HEADS, h)
-                                .map(x -> -Gates.softplus(x)),
+                            projected(r, "w_dt", LayerRun.KV_HEADS, h).map(x -> -Gates.softplus(x)),
                             SCALE))),
             check(
                 "kda:seed=1;rank=3",
@@ -229,9 +226,7 @@ class OperatorValuesTest {
             NormalizedLinearAttention.normalize(
                 run(
                     NormalizedLinearAttention.system(
-                        TaylorFeatures.compact(q(r, h)),
-                        TaylorFeatures.compact(k(r, h)),
-                        v(r, h))),
+                        TaylorFeatures.compact(q(r, h)), TaylorFeatures.compact(k(r, h)), v(r, h))),
                 1e-12));
   }
 
@@ -294,7 +289,8 @@ class OperatorValuesTest {
     TitansSettings settings = new TitansSettings(WIDTH, HEADS, 2, 4, true, 4, 0.1, 2, 6);
     TitansLayer layer = new TitansLayer(kind, settings, WEIGHTS);
     String option =
-        "titans." + kind.name().toLowerCase(java.util.Locale.ROOT)
+        "titans."
+            + kind.name().toLowerCase(java.util.Locale.ROOT)
             + ":seed=1;chunk=4;persistent=2;window=6";
     try (LayerRun run = new LayerRun("reference", option, TOKENS);
         LayerState state = run.newState()) {

@@ -50,8 +50,7 @@ public final class LayerWeights {
 
   /**
    * Untrained weights: matrices uniform within 1 / sqrt(first extent), norms and other factors 1,
-   * biases and logarithms 0.
-   * The same seed, prefix and name give the same numbers everywhere.
+   * biases and logarithms 0. The same seed, prefix and name give the same numbers everywhere.
    */
   public static LayerWeights untrained(long seed, String prefix) {
     return new LayerWeights(null, seed, prefix, "");

@@ -77,9 +77,7 @@ public final class RecurrentOperators implements OperatorProvider {
   private static Map.Entry<String, Function<OptionSpec, AttentionOperator>> scan(
       String id, ScanRule.Kind kind) {
     boolean weightless =
-        kind == ScanRule.Kind.LINEAR
-            || kind == ScanRule.Kind.RETNET
-            || kind == ScanRule.Kind.BASED;
+        kind == ScanRule.Kind.LINEAR || kind == ScanRule.Kind.RETNET || kind == ScanRule.Kind.BASED;
     boolean ranked =
         kind == ScanRule.Kind.GLA || kind == ScanRule.Kind.KDA || kind == ScanRule.Kind.RWKV7;
     return Map.entry(
@@ -153,8 +151,7 @@ public final class RecurrentOperators implements OperatorProvider {
           return layer(
               option,
               (shape, weights) ->
-                  new MirasLayer(
-                      kind, shape.modelDim(), shape.queryHeads(), rank, chunk, weights));
+                  new MirasLayer(kind, shape.modelDim(), shape.queryHeads(), rank, chunk, weights));
         });
   }
 
@@ -201,8 +198,7 @@ public final class RecurrentOperators implements OperatorProvider {
     int keys = option.integer("keys", 7, 1, 1024);
     int values = option.integer("values", 3, 1, 1024);
     return layer(
-        option,
-        (shape, weights) -> MetaMixerLayer.load(weights, shape.modelDim(), keys, values));
+        option, (shape, weights) -> MetaMixerLayer.load(weights, shape.modelDim(), keys, values));
   }
 
   private static AttentionOperator mlp(OptionSpec option) {

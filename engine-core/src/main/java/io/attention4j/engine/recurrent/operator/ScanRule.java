@@ -81,10 +81,9 @@ final class ScanRule {
     heads = shape.kvHeads();
     keyDim = shape.headDim();
     boolean based = kind == Kind.BASED;
-    int stateRows = based ? TaylorFeatures.compact(new Rows(new double[keyDim], keyDim)).width()
-        : keyDim;
-    int columns =
-        based ? Math.ceilDiv(shape.valueDim() + 1, COLUMNS) * COLUMNS : shape.valueDim();
+    int stateRows =
+        based ? TaylorFeatures.compact(new Rows(new double[keyDim], keyDim)).width() : keyDim;
+    int columns = based ? Math.ceilDiv(shape.valueDim() + 1, COLUMNS) * COLUMNS : shape.valueDim();
     boolean scaled = kind != Kind.MAMBA2 && kind != Kind.RWKV7 && !based;
     spec =
         new LinearScanSpec(
@@ -126,8 +125,9 @@ final class ScanRule {
       case RWKV7 -> {
         readLowRankDecay(weights, width, rank, channels);
         rateDown = weights.projection("a.down", width, rank);
-        rate = new Projection(weights.rows("a.up", rank, channels), weights.values("a.bias",
-            channels));
+        rate =
+            new Projection(
+                weights.rows("a.up", rank, channels), weights.values("a.bias", channels));
         removalScale = weights.values("k_k", channels);
         rateScale = weights.values("k_a", channels);
       }
@@ -135,8 +135,7 @@ final class ScanRule {
   }
 
   private void readDecay(LayerWeights weights, int width) {
-    decay =
-        new Projection(weights.rows("w_dt", width, heads), weights.values("dt_bias", heads));
+    decay = new Projection(weights.rows("w_dt", width, heads), weights.values("dt_bias", heads));
     logA = weights.values("A_log", heads);
   }
 
@@ -197,8 +196,7 @@ final class ScanRule {
       }
     }
     if (kind.write == Write.DELTA) {
-      OperatorWeights.store(
-          beta.apply(hidden).map(Gates::sigmoid), to.inputs().beta(), 0);
+      OperatorWeights.store(beta.apply(hidden).map(Gates::sigmoid), to.inputs().beta(), 0);
       q = unit(q);
       k = unit(k);
     }

@@ -188,8 +188,7 @@ final class SequenceLayerState implements LayerState {
   }
 
   /** Grows with what there is, so that a short file with a large number takes no memory. */
-  private static double[] doubles(int length, ReadableByteChannel channel)
-      throws IOException {
+  private static double[] doubles(int length, ReadableByteChannel channel) throws IOException {
     double[] values = new double[0];
     int most = PIECE_BYTES / Double.BYTES;
     for (int from = 0; from < length; from += most) {
