@@ -7,6 +7,7 @@ import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
 
 /**
@@ -14,6 +15,9 @@ import java.util.SplittableRandom;
  * drawn at random from a seed, which makes an untrained layer.
  */
 public final class LayerWeights {
+  /** Vectors that elements are multiplied by: RWKV-7's of the keys, the feed-through. */
+  private static final Set<String> FACTORS = Set.of("k_k", "k_a", "D");
+
   private final WeightSource source;
   private final long seed;
   private final String prefix;
@@ -45,8 +49,8 @@ public final class LayerWeights {
   }
 
   /**
-   * Untrained weights: matrices uniform within 1 / sqrt(first extent), norms 1, other vectors 0.
-   * The same seed, prefix and name give the same numbers everywhere.
+   * Untrained weights: matrices uniform within 1 / sqrt(first extent), norms and other factors 1,
+   * biases and logarithms 0. The same seed, prefix and name give the same numbers everywhere.
    */
   public static LayerWeights untrained(long seed, String prefix) {
     return new LayerWeights(null, seed, prefix, "");
@@ -109,7 +113,8 @@ public final class LayerWeights {
   private double[] drawn(String name, Shape shape) {
     double[] values = new double[Math.toIntExact(shape.elements())];
     if (shape.rank() < 2) {
-      Arrays.fill(values, name.startsWith("norm") ? 1 : 0);
+      boolean factor = name.startsWith("norm") || FACTORS.contains(name);
+      Arrays.fill(values, factor ? 1 : 0);
       return values;
     }
     SplittableRandom random = new SplittableRandom(31 * seed + (prefix + name).hashCode());
