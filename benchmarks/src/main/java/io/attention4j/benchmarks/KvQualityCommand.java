@@ -114,8 +114,7 @@ final class KvQualityCommand implements Callable<Integer> {
       paramLabel = "SPEC",
       description =
           "An attention operator to measure with the cache f16; can be repeated. Default: act.")
-  private List<String> attentions =
-      List.of("act", "act:alpha=5", "0-1=softmax,2-4=act,5-=softmax");
+  private List<String> attentions = List.of("act", "act:alpha=5", "0-1=softmax,2-4=act,5-=softmax");
 
   @Option(
       names = "--draft-model",
@@ -198,18 +197,14 @@ final class KvQualityCommand implements Callable<Integer> {
   }
 
   private LoadOptions.Builder load(String cache) {
-    return LoadOptions.builder()
-        .kernels(options.kernels())
-        .kvCache(cache)
-        .contextTokens(context);
+    return LoadOptions.builder().kernels(options.kernels()).kvCache(cache).contextTokens(context);
   }
 
   private Path headFile() throws IOException {
     if (heads == null) {
       heads = Files.createTempFile("heads", ".tsv");
       RetrievalHeads found = new RetrievalHeads();
-      try (LanguageModel loaded =
-          LanguageModel.load(path(), load("f32").build(), found::caches)) {
+      try (LanguageModel loaded = LanguageModel.load(path(), load("f32").build(), found::caches)) {
         found.read(loaded, 0);
         Files.write(heads, found.lines(loaded));
       }

@@ -102,8 +102,7 @@ final class KvSpeedCommand implements Callable<Integer> {
     double f16 = 4.0 * headDim;
     double all = keys;
     double whole = (double) retrievalHeads() / (layers * kvHeads);
-    double few =
-        Math.min(keys, RAZOR_SINKS + Math.max(RAZOR_BUFFER, keys / RAZOR_COMPRESSION) + 1);
+    double few = Math.min(keys, RAZOR_SINKS + Math.max(RAZOR_BUFFER, keys / RAZOR_COMPRESSION) + 1);
     String razor =
         "razor:file="
             + heads

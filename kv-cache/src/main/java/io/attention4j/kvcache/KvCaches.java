@@ -88,8 +88,13 @@ public final class KvCaches implements KvCacheProvider {
     int page =
         layout
             .allow("page")
-            .integer("page", nosa ? policy.integer("block", DEFAULT_PAGE_TOKENS, 1, MAX_PAGE_TOKENS)
-                : DEFAULT_PAGE_TOKENS, 1, MAX_PAGE_TOKENS);
+            .integer(
+                "page",
+                nosa
+                    ? policy.integer("block", DEFAULT_PAGE_TOKENS, 1, MAX_PAGE_TOKENS)
+                    : DEFAULT_PAGE_TOKENS,
+                1,
+                MAX_PAGE_TOKENS);
     if (tier.name().equals(CacheOption.OFFLOAD)) {
       if (!full && !operator) {
         throw new IllegalArgumentException(
@@ -97,8 +102,7 @@ public final class KvCaches implements KvCacheProvider {
                 + (own == null ? policy.name() : own.id())
                 + "' drops tokens; use the tier file with it");
       }
-      return OffloadedCaches.of(
-          context.kernels(), format, page, tier, operator ? policy : null);
+      return OffloadedCaches.of(context.kernels(), format, page, tier, operator ? policy : null);
     }
     SlabMemory memory = memory(tier, context);
     if (full) {

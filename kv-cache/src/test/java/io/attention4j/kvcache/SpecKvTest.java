@@ -77,7 +77,8 @@ class SpecKvTest {
     double[] pooled = new double[first];
     for (int key = 0; key < first; key++) {
       for (int near = key - KERNEL / 2; near <= key + KERNEL / 2; near++) {
-        pooled[key] = near < 0 || near >= first ? pooled[key] : Math.max(pooled[key], highest[near]);
+        pooled[key] =
+            near < 0 || near >= first ? pooled[key] : Math.max(pooled[key], highest[near]);
       }
     }
     return pooled;
@@ -178,8 +179,11 @@ class SpecKvTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "speckv", "speckv:tokens=8;kernel=4", "speckv:tokens=8;reduce=sum",
-        "specpc:tokens=8;window=9", "specpc:tokens=100;weighted=yes"
+        "speckv",
+        "speckv:tokens=8;kernel=4",
+        "speckv:tokens=8;reduce=sum",
+        "specpc:tokens=8;window=9",
+        "specpc:tokens=100;weighted=yes"
       })
   void refusesBadSettings(String option) {
     assertThrows(IllegalArgumentException.class, () -> open(option).close());

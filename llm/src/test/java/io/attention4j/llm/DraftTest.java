@@ -144,8 +144,7 @@ class DraftTest {
   @Test
   void aSecondRequestGoesOn() throws IOException {
     try (LanguageModel model =
-            LanguageModel.load(
-                bard(), options("speckv:keep=0.5;window=16;lookahead=8", bard()));
+            LanguageModel.load(bard(), options("speckv:keep=0.5;window=16;lookahead=8", bard()));
         Session session = model.newSession()) {
       GenerationRequest first =
           GenerationRequest.builder()

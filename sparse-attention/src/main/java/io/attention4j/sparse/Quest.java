@@ -127,7 +127,9 @@ final class Quest implements GatedSelector {
     memory.raise(rows.head(), queries, bounds);
   }
 
-  /** Moves the highest {@code best} of the first {@code count} values to their end (quickselect). */
+  /**
+   * Moves the highest {@code best} of the first {@code count} values to their end (quickselect).
+   */
   private static void highestLast(long[] values, int count, int best) {
     int low = 0;
     int high = count - 1;

@@ -112,8 +112,7 @@ final class Settings {
    * Refuses more blocks than the longest sequence of a layer has. A default may be more: it is then
    * dense.
    */
-  static void requireBlocks(
-      String id, int k, int defaultValue, int block, LayerShape shape) {
+  static void requireBlocks(String id, int k, int defaultValue, int block, LayerShape shape) {
     int blocks = Math.ceilDiv(shape.maxPositions(), block);
     if (k > blocks && k != defaultValue) {
       throw new IllegalArgumentException(

@@ -47,7 +47,8 @@ class FarBlocksTest {
   void whatAStepReadsIsFetchedBefore(String option, double mostOfAll) {
     Data data = Data.random(TOKENS, 6);
     FarCaches far = new FarCaches();
-    try (OperatorRun near = new OperatorRun("cpu.simd", option, new Mask.Causal(), "contiguous+f32");
+    try (OperatorRun near =
+            new OperatorRun("cpu.simd", option, new Mask.Causal(), "contiguous+f32");
         OperatorRun run = new OperatorRun("cpu.simd", option, far, TestWeights.gates());
         LayerState nearState = near.layer.newState();
         LayerState state = run.layer.newState()) {

@@ -33,15 +33,10 @@ public final class KvSpeed {
    * @param indexFlops that this takes, per KV head and layer
    */
   public record Side(
-      String cache,
-      double tokensRead,
-      double bytesPerKey,
-      double indexBytes,
-      double indexFlops) {}
+      String cache, double tokensRead, double bytesPerKey, double indexBytes, double indexFlops) {}
 
   /** Layers of this shape after {@code keys} tokens. */
-  public KvSpeed(
-      int layers, int queryHeads, int kvHeads, int headDim, int keys, List<Side> sides) {
+  public KvSpeed(int layers, int queryHeads, int kvHeads, int headDim, int keys, List<Side> sides) {
     shape = new DecodeLayers.Shape(layers, queryHeads, kvHeads, headDim, keys);
     this.sides = List.copyOf(sides);
   }
@@ -72,8 +67,8 @@ public final class KvSpeed {
                 new Column("times as fast", 2)));
     table.note(
         "The bound is max(bytes / read bandwidth, operations / FMA peak) of each round: bytes are"
-            + " those of the keys and values that the method reads, and of its own index; operations"
-            + " are 4 D per query head and key read.");
+            + " those of the keys and values that the method reads, and of its own index;"
+            + " operations are 4 D per query head and key read.");
     List<DecodeLayers> runs = new ArrayList<>();
     BarChart chart = new BarChart("kv-speed", table.title(), "ms");
     try {
@@ -113,8 +108,7 @@ public final class KvSpeed {
     double flops =
         4.0 * shape.headDim() * shape.layers() * shape.queryHeads() * side.tokensRead
             + heads * side.indexFlops;
-    double bound =
-        Math.max(bytes / measured.probe(READ_PROBE), flops / measured.probe(FMA_PROBE));
+    double bound = Math.max(bytes / measured.probe(READ_PROBE), flops / measured.probe(FMA_PROBE));
     double share =
         measured.median(
             round ->

@@ -220,8 +220,7 @@ public final class CostSuite {
                 new Column("more", 3)));
     for (int length : sizes.truthLengths) {
       bench.progress().accept("truth N=" + length);
-      try (TruthCost cost =
-          new TruthCost(bench.kernels(), length, sizes.heads, sizes.headDim)) {
+      try (TruthCost cost = new TruthCost(bench.kernels(), length, sizes.heads, sizes.headDim)) {
         List<Runnable> sides = List.of(cost::dense, () -> cost.truth(TRUTH_BLOCK));
         double[][] seconds = new double[2][bench.rounds().rounds()];
         sides.forEach(Runnable::run);

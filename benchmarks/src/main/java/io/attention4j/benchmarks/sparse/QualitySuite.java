@@ -99,8 +99,7 @@ public final class QualitySuite {
     return data;
   }
 
-  private Table layers(
-      Bench bench, Map<String, List<LayerInput>> data, boolean causal, Path folder)
+  private Table layers(Bench bench, Map<String, List<LayerInput>> data, boolean causal, Path folder)
       throws IOException {
     List<String> operators = causal ? options.operators : options.encoders;
     Table table =

@@ -58,7 +58,8 @@ class FidelityTest {
             PlantedInputs.heavyColumns(TOKENS, 2, 16, 1));
     try (KernelSelector kernels = kernels()) {
       List<Fidelity> results =
-          Fidelity.of(kernels, layers, List.of("softmax", "window:tokens=1", "window:tokens=96"), true);
+          Fidelity.of(
+              kernels, layers, List.of("softmax", "window:tokens=1", "window:tokens=96"), true);
       assertEquals(0, results.get(0).error(), 1e-6);
       assertEquals(1, results.get(0).recall(), 1e-5);
       assertEquals(1, results.get(0).read(), 1e-9);

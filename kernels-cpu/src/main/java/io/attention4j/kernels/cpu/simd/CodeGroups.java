@@ -19,8 +19,8 @@ import jdk.incubator.vector.ShortVector;
 /**
  * The formats of {@link BlockCodes}, whose codes fit five bits, expanded to a byte a code: per 16
  * or 32 columns the F32 scales of the rows in lanes 0, 2, ... and of those in lanes 1, 3, ..., the
- * offsets likewise where there are some, then vectors whose 16-bit lanes hold two codes of a row.
- * 9 to 12 bits a weight instead of 2.6 to 6: memory for speed.
+ * offsets likewise where there are some, then vectors whose 16-bit lanes hold two codes of a row. 9
+ * to 12 bits a weight instead of 2.6 to 6: memory for speed.
  *
  * <p>Eight products of a code and an 8-bit code of x fit 16 bits: 8 * 31 * 127 = 31496.
  */
