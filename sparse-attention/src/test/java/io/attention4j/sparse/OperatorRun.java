@@ -42,17 +42,6 @@ final class OperatorRun implements AutoCloseable {
     this(kernelId, attention, mask, cache, null, TestWeights.gates());
   }
 
-  /** Changes what caches are made. */
-  @FunctionalInterface
-  interface Caches {
-    KvCache.Factory of(KvCache.Factory caches);
-  }
-
-  /** A causal layer whose caches are changed contiguous ones. */
-  OperatorRun(String kernelId, String attention, Caches caches, WeightFiles files) {
-    this(kernelId, attention, new Mask.Causal(), "contiguous+f32", null, files, caches);
-  }
-
   /** With a rotation (base 10000), or null, and files of weights. */
   OperatorRun(
       String kernelId,
@@ -61,21 +50,10 @@ final class OperatorRun implements AutoCloseable {
       String cache,
       RopeSpec.Layout layout,
       WeightFiles files) {
-    this(kernelId, attention, mask, cache, layout, files, made -> made);
-  }
-
-  private OperatorRun(
-      String kernelId,
-      String attention,
-      Mask mask,
-      String cache,
-      RopeSpec.Layout layout,
-      WeightFiles files,
-      Caches change) {
     rope = layout == null ? null : new RopeSpec(HEAD_DIM, HEAD_DIM, layout);
     kernels = KernelSelector.open(kernelId, new DeviceOptions(2));
     arena = kernels.device().newArena();
-    caches = change.of(new KvCaches().create(cache, kernels));
+    caches = new KvCaches().create(cache, kernels);
     Operators operators = new Operators();
     AttentionOperator operator = operators.create(OptionSpec.parse(attention));
     layer =
