@@ -196,18 +196,21 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
           selectHead(part, h);
         }
       }
-      fetch(state.cache(), firstPart[s], part);
+      fetch(state, firstPart[s], part);
     }
     return blocks.selection();
   }
 
-  private void fetch(KvCache cache, int fromPart, int toPart) {
+  private void fetch(SparseState state, int fromPart, int toPart) {
     boolean moved = false;
     for (int h = 0; h < read.length; h++) {
-      moved |= cache.fetch(h, selector.keyBlock(), read[h]);
+      moved |= state.cache().fetch(h, selector.keyBlock(), read[h]);
     }
     for (int part = fromPart; moved && part < toPart; part++) {
-      cache.fill(pages, part);
+      state.cache().fill(pages, part);
+      if (state.memory() != null) {
+        state.memory().bias(pages, part);
+      }
     }
   }
 

@@ -42,7 +42,7 @@ class FarBlocksTest {
     "seer-decode:gate=gates;block=8;budget=24, 0.25",
     "block-topk:block=8;k=3, 0.25",
     "quest:page=8;tokens=40;dense=0, 0.3",
-    "sink-window:sinks=4;tokens=20, 0.6"
+    "sink-window:sinks=4;tokens=20, 1.0"
   })
   void whatAStepReadsIsFetchedBefore(String option, double mostOfAll) {
     Data data = Data.random(TOKENS, 6);
