@@ -175,7 +175,8 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "q8", "q4", "file", "offload:slots=2"})
+  @ValueSource(
+      strings = {"paged:page=16+f32", "contiguous+f16", "q8", "q4", "file", "offload:slots=2"})
   void forksGoTheirOwnWay(String option) {
     try (KvCache original = create(option);
         KvCache alone = create(option);
