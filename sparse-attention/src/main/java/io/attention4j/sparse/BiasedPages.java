@@ -66,7 +66,9 @@ final class BiasedPages {
             page.valueFormat(),
             page.valueDim());
     view.bias(
-        before == null ? new float[page.capacity()] : Arrays.copyOf(before.bias(), page.capacity()));
+        before == null
+            ? new float[page.capacity()]
+            : Arrays.copyOf(before.bias(), page.capacity()));
     return view;
   }
 
