@@ -30,8 +30,8 @@ record PackedWeight(RowGroups layout, MemorySegment memory, long groupBytes) {
     if (layout == null || weight.shape().elements() == 0) {
       return null;
     }
-    layout.warmUp();
     int in = Math.toIntExact(weight.extent(1));
+    layout.warmUp(in);
     int groups = Math.toIntExact(Math.ceilDiv(weight.extent(0), (long) RowGroups.ROWS));
     long groupBytes = layout.groupBytes(in);
     long bytes = Math.multiplyExact(groups, groupBytes);

@@ -25,6 +25,13 @@ final class Q8Groups extends RowGroups {
   private static final int SOURCE_BYTES = 34;
   private static final int BLOCK_BYTES = 17 * VECTOR_BYTES;
   private static final int WARM_UP_BLOCKS = 4;
+
+  /**
+   * Columns up to which plain Java runs until the vectors are compiled. More mean a larger model,
+   * whose own calls have them compiled sooner than a thread beside busy workers.
+   */
+  private static final int WARM_UP_COLUMNS = 1024;
+
   private static final WarmUp WARM_UP = newWarmUp();
 
   @Override
@@ -66,8 +73,10 @@ final class Q8Groups extends RowGroups {
   }
 
   @Override
-  void warmUp() {
-    WARM_UP.start();
+  void warmUp(int in) {
+    if (in <= WARM_UP_COLUMNS) {
+      WARM_UP.start();
+    }
   }
 
   private static WarmUp newWarmUp() {
@@ -84,7 +93,7 @@ final class Q8Groups extends RowGroups {
   @Override
   void dots(MemorySegment packed, long at, Activations x, int xRow, float[] out, int outAt) {
     int blocks = x.inFeatures() / 32;
-    if (WARM_UP.ready()) {
+    if (x.inFeatures() > WARM_UP_COLUMNS || WARM_UP.ready()) {
       vectors(packed, at, blocks, x.quantized(), xRow * blocks, out, outAt);
     } else {
       plain(packed, at, blocks, x.quantized(), xRow * blocks, out, outAt);

@@ -53,8 +53,8 @@ abstract class RowGroups {
     };
   }
 
-  /** Has the loops compiled in the background, where that is worth it; see {@link WarmUp}. */
-  void warmUp() {}
+  /** Has the loops compiled in the background if {@code in} is small; see {@link WarmUp}. */
+  void warmUp(int in) {}
 
   /** Whether x is taken as 8-bit codes. */
   abstract boolean quantizes();
