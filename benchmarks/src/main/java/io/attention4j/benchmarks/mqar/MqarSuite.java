@@ -72,6 +72,13 @@ public record MqarSuite(int examples, long seed, Consumer<String> progress) {
       add(all, "retnet", keyDim, RecallModels::retnet);
       add(all, "deltanet", keyDim, RecallModels::deltanet);
       add(all, "gdn", keyDim, RecallModels::gatedDeltanet);
+      add(all, "gla", keyDim, RecallModels::gla);
+      add(all, "mamba2", keyDim, RecallModels::mamba2);
+      add(all, "kda", keyDim, RecallModels::kda);
+      add(all, "rwkv7", keyDim, RecallModels::rwkv7);
+    }
+    for (int keyDim : new int[] {16, 64}) {
+      add(all, "s6", keyDim, RecallModels::s6);
     }
     for (int keyDim : new int[] {64, 256}) {
       add(all, "titans linear, chunk 1", keyDim, models -> models.titans(1));

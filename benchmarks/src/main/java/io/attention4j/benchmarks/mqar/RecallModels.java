@@ -2,9 +2,14 @@ package io.attention4j.benchmarks.mqar;
 
 import io.attention4j.engine.recurrent.DeltaNet;
 import io.attention4j.engine.recurrent.GatedDeltaNet;
+import io.attention4j.engine.recurrent.GatedLinearAttention;
+import io.attention4j.engine.recurrent.KimiDeltaAttention;
 import io.attention4j.engine.recurrent.LinearAttention;
+import io.attention4j.engine.recurrent.Mamba2;
 import io.attention4j.engine.recurrent.RetNet;
 import io.attention4j.engine.recurrent.Rows;
+import io.attention4j.engine.recurrent.Rwkv7;
+import io.attention4j.engine.recurrent.SelectiveSsm;
 import io.attention4j.engine.recurrent.layer.AarenLayer;
 import io.attention4j.engine.recurrent.layer.ApproximateLayer;
 import io.attention4j.engine.recurrent.layer.AttentionWeights;
@@ -123,6 +128,67 @@ final class RecallModels {
         (_, _, q, k, v) ->
             GatedDeltaNet.system(
                 q, k, v, constant(1, k.tokens()), constant(-0.001, k.tokens()), 1));
+  }
+
+  /** As {@link #gatedDeltanet} without the delta rule. */
+  SequenceLayer gla() {
+    return new SystemLayer(
+        lookup(1),
+        (_, _, q, k, v) -> GatedLinearAttention.system(q, k, v, constant(-0.001, k.tokens()), 1));
+  }
+
+  /** A step that decays a thousandth and weighs keys alike. */
+  SequenceLayer mamba2() {
+    return new SystemLayer(
+        lookup(1), (_, _, q, k, v) -> Mamba2.system(v, k, q, constant(1, k.tokens()), -0.001, 0));
+  }
+
+  /** Mamba-2 with the step and A of every channel, here alike. */
+  SequenceLayer s6() {
+    return new SystemLayer(
+        lookup(1),
+        (_, _, q, k, v) ->
+            SelectiveSsm.system(
+                v,
+                k,
+                q,
+                rows(1, v.tokens(), v.width()),
+                rows(-0.001, v.width(), k.width()),
+                rows(0, 1, v.width())));
+  }
+
+  /** Forgets half of the key's elements, faster than the other half. */
+  SequenceLayer kda() {
+    return new SystemLayer(
+        lookup(1),
+        (_, _, q, k, v) -> {
+          double[] decay = new double[k.values().length];
+          for (int i = 0; i < decay.length; i++) {
+            decay[i] = i % 2 == 0 ? 0 : -0.002;
+          }
+          return KimiDeltaAttention.system(
+              q, k, v, constant(1, k.tokens()), new Rows(decay, k.width()), 1);
+        });
+  }
+
+  /** Removes what the key, of unit length, holds, and hardly decays. */
+  SequenceLayer rwkv7() {
+    return new SystemLayer(
+        lookup(1),
+        (_, _, q, k, v) ->
+            Rwkv7.system(
+                q,
+                k,
+                v,
+                rows(Rwkv7.logDecay(-8), k.tokens(), k.width()),
+                k,
+                rows(1, k.tokens(), k.width())));
+  }
+
+  private static Rows rows(double value, int tokens, int width) {
+    double[] values = new double[tokens * width];
+    Arrays.fill(values, value);
+    return new Rows(values, width);
   }
 
   /** Gradient steps of a half, which alone would be DeltaNet. */

@@ -22,6 +22,9 @@ public final class LinearSuite {
   /** Tokens of one call where a long context is run up. */
   private static final int PIECE = 4096;
 
+  /** From the first level of caches to memory, at 128 elements 0.5 to 134 MB. */
+  private static final int[] STATE_HEADS = {8, 64, 512, 2048};
+
   private final int heads;
   private final int dim;
   private final int tokens;
@@ -55,6 +58,7 @@ public final class LinearSuite {
     List<BarChart> charts = new ArrayList<>();
     prefill(bench, tables, charts);
     decode(bench, tables, charts);
+    states(bench, tables, charts);
     crossover(bench, tables, charts);
     return new Report("linear", "Linear operators", header, tables, charts);
   }
@@ -151,6 +155,55 @@ public final class LinearSuite {
           chart.add(name(kind) + " " + context, Map.of("us/token", seconds * 1e6));
         }
         requireFinite(kind, problem);
+      }
+    }
+    tables.add(table);
+    charts.add(chart);
+  }
+
+  /** Decoding of ever more heads, until their states no longer fit a cache. */
+  private void states(Bench bench, List<Table> tables, List<BarChart> charts) {
+    Table table =
+        new Table(
+            "linear-states",
+            "Decode by size of the state, F32, heads of " + dim,
+            List.of(
+                Column.of("operator"),
+                Column.of("heads"),
+                new Column("state MB", 1),
+                new Column("us/token", 1),
+                new Column("state GB/s", 1),
+                new Column("read probe GB/s", 1),
+                new Column("of the probe", 2)));
+    table.note(
+        "A step reads every element of the state and writes it; only the reading counts. The probe"
+            + " reads memory; above its rate a state comes from a cache.");
+    BarChart chart = new BarChart("linear-states", table.title(), "GB/s");
+    for (ScanKind kind : List.of(ScanKind.GLA, ScanKind.GDN)) {
+      for (int count : STATE_HEADS) {
+        bench.progress().accept("linear decode " + name(kind) + " of " + count + " heads");
+        try (ScanProblem problem = new ScanProblem(bench.kernels(), kind, count, dim, 1)) {
+          Measured measured =
+              bench
+                  .rounds()
+                  .measure(
+                      List.of(new TimedLoop(name(kind), bench.sample(), problem::step)),
+                      List.of(new Probes(bench.kernels()).readBandwidth(bench.probe())));
+          double bytes = ScanKind.stateBytes(count, dim);
+          Map<String, Double> bars = new LinkedHashMap<>();
+          bars.put("state", bytes / measured.seconds(0) / 1e9);
+          bars.put("read probe", measured.probe(0) / 1e9);
+          table.add(
+              name(kind),
+              count,
+              bytes / 1e6,
+              measured.seconds(0) * 1e6,
+              bars.get("state"),
+              bars.get("read probe"),
+              measured.shareOfProbe(0, bytes, 0));
+          chart.add(name(kind) + " " + count, bars);
+          requireFinite(kind, problem);
+        }
       }
     }
     tables.add(table);
