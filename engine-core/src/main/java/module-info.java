@@ -16,4 +16,6 @@ module io.attention4j.engine {
 
   provides io.attention4j.engine.spi.KernelProvider with
       io.attention4j.engine.reference.ReferenceProvider;
+  provides io.attention4j.engine.operator.OperatorProvider with
+      io.attention4j.engine.recurrent.operator.RecurrentOperators;
 }

@@ -83,6 +83,13 @@ final class ModelOptions {
   private String kvCache;
 
   @Option(
+      names = "--draft-model",
+      paramLabel = "MODEL",
+      description =
+          "A small model with the same tokens, by which the KV caches speckv and specpc rank.")
+  private Path draft;
+
+  @Option(
       names = "--batch",
       paramLabel = "TOKENS",
       defaultValue = "512",
@@ -139,6 +146,7 @@ final class ModelOptions {
         .kvCache(kvCache)
         .maxBatchRows(maxBatchRows)
         .deviceLayers(deviceLayers)
+        .draft(draft)
         .build();
   }
 }

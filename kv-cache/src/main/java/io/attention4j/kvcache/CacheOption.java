@@ -24,6 +24,15 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
           "q8", KvFormat.Q8,
           "q4", KvFormat.Q4);
 
+  /** Tier: memory of the device. */
+  static final String MEMORY = "memory";
+
+  /** Tier: mapped files. */
+  static final String FILE = "file";
+
+  /** Tier: a file from which what a step reads is fetched. */
+  static final String OFFLOAD = "offload";
+
   /** What a part decides. */
   enum Kind {
     /** How memory is cut. */
@@ -33,7 +42,7 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
     /** How numbers are stored. */
     CODEC("two codecs", codecs()),
     /** Where they live. */
-    TIER("two tiers", Set.of("memory"));
+    TIER("two tiers", Set.of(MEMORY, FILE, OFFLOAD));
 
     private final String twice;
     private final Set<String> names;
@@ -53,6 +62,7 @@ record CacheOption(Map<Kind, OptionSpec> parts) {
       Set<String> all = new TreeSet<>(Policies.names());
       all.add(Policies.FULL);
       all.addAll(Policies.OPERATORS);
+      all.addAll(Policies.RANKERS);
       return all;
     }
   }

@@ -11,6 +11,7 @@ import io.attention4j.engine.tensor.Tensor;
 import java.io.IOException;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * One run of memory per KV head, which doubles when it is full: the simplest cache, and the layout
@@ -24,20 +25,32 @@ final class ContiguousKvCache implements KvCache {
   private final PageLayout layout;
   private final int kvHeads;
   private final int maxTokens;
+  private final AtomicLong live;
   private final KvPage[][] pages;
   private Device.TensorArena arena;
   private int capacity;
   private int length;
   private boolean closed;
 
-  /** The capacity of {@code layout} does not matter. */
+  /**
+   * An empty cache.
+   *
+   * @param layout its capacity does not matter
+   * @param live bytes of all caches; this one adds its own
+   */
   ContiguousKvCache(
-      Device device, KvWriteKernel writer, PageLayout layout, int kvHeads, int maxTokens) {
+      Device device,
+      KvWriteKernel writer,
+      PageLayout layout,
+      int kvHeads,
+      int maxTokens,
+      AtomicLong live) {
     this.device = device;
     this.writer = writer;
     this.layout = layout;
     this.kvHeads = kvHeads;
     this.maxTokens = maxTokens;
+    this.live = live;
     this.pages = new KvPage[kvHeads][1];
   }
 
@@ -84,6 +97,7 @@ final class ContiguousKvCache implements KvCache {
     if (arena != null) {
       arena.close();
     }
+    live.addAndGet(kvHeads * grown.bytes() - bytes());
     arena = next;
     capacity = slots;
   }
@@ -99,7 +113,8 @@ final class ContiguousKvCache implements KvCache {
   @Override
   public KvCache fork() {
     requireOpen();
-    ContiguousKvCache copy = new ContiguousKvCache(device, writer, layout, kvHeads, maxTokens);
+    ContiguousKvCache copy =
+        new ContiguousKvCache(device, writer, layout, kvHeads, maxTokens, live);
     copy.reserve(length);
     for (int head = 0; head < kvHeads && length > 0; head++) {
       PageLayout.copySlots(device, pages[head][0], copy.pages[head][0], length);
@@ -161,8 +176,10 @@ final class ContiguousKvCache implements KvCache {
   public void close() {
     closed = true;
     if (arena != null) {
+      live.addAndGet(-bytes());
       arena.close();
       arena = null;
+      capacity = 0;
     }
   }
 }

@@ -4,17 +4,17 @@ import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.KvCacheProvider;
+import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.TokenRanker;
 import io.attention4j.engine.runtime.KernelSelector;
-import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.kvcache.policy.KvPolicy;
 import io.attention4j.kvcache.policy.Policies;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The caches of this module by option: {@code policy+codec+tier}, and a layout, each optional and
@@ -27,6 +27,8 @@ public final class KvCaches implements KvCacheProvider {
 
   private static final String CONTIGUOUS = "contiguous";
   private static final String PAGED = "paged";
+  private static final String DIR = "dir";
+  private static final String TEMPORARY = "java.io.tmpdir";
 
   /** For ServiceLoader. */
   public KvCaches() {}
@@ -62,7 +64,7 @@ public final class KvCaches implements KvCacheProvider {
       return staircase(option, codec, own, context);
     }
     KvFormat format = CacheOption.CODECS.get(codec.allow().name());
-    option.part(CacheOption.Kind.TIER, "memory").allow();
+    OptionSpec tier = option.part(CacheOption.Kind.TIER, CacheOption.MEMORY);
     OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
     OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
     boolean full = own == null && policy.name().equals(Policies.FULL);
@@ -75,23 +77,36 @@ public final class KvCaches implements KvCacheProvider {
                 + (own == null ? policy.name() : own.id())
                 + "' works on pages, which a contiguous cache has not; use paged");
       }
-      return new Contiguous(context.kernels(), format);
+      if (!tier.name().equals(CacheOption.MEMORY)) {
+        throw new IllegalArgumentException(
+            "KV tier '" + tier.name() + "' works on pages; use paged instead of contiguous");
+      }
+      tier.allow();
+      return new Contiguous(context.kernels(), format, new AtomicLong());
     }
     int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
+    SlabMemory memory = memory(tier, context);
     if (full) {
       policy.allow();
-      return new Paged(context.kernels(), format, page, null);
+      return new Paged(context.kernels(), memory, format, page, null, null);
     }
     if (operator) {
-      return new Paged(context.kernels(), format, page, policy.toString());
+      return new Paged(context.kernels(), memory, format, page, policy.toString(), null);
+    }
+    if (own == null && Policies.RANKERS.contains(policy.name())) {
+      TokenRanker ranker = Policies.ranker(policy);
+      return new Paged(context.kernels(), memory, format, page, null, ranker);
     }
     return new Ragged(
-        context.kernels(), format, page, own == null ? Policies.create(policy, context) : own);
+        context.kernels(),
+        memory,
+        format,
+        page,
+        own == null ? Policies.create(policy, context) : own);
   }
 
   private static KvCache.Factory staircase(
       CacheOption option, OptionSpec codec, KvPolicy own, KvCacheContext context) {
-    option.part(CacheOption.Kind.TIER, "memory").allow();
     OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
     OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
     if (own != null || !policy.name().equals(Policies.FULL)) {
@@ -109,10 +124,21 @@ public final class KvCaches implements KvCacheProvider {
           "KV codec '" + codec.name() + "' quantises pages, which a contiguous cache has not");
     }
     int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
-    return new StaircaseCaches(context.kernels(), BitSchedule.parse(codec), page);
+    SlabMemory memory = memory(option.part(CacheOption.Kind.TIER, CacheOption.MEMORY), context);
+    return new StaircaseCaches(context.kernels(), memory, BitSchedule.parse(codec), page);
   }
 
-  private record Contiguous(KernelSelector kernels, KvFormat format) implements KvCache.Factory {
+  private static SlabMemory memory(OptionSpec tier, KvCacheContext context) {
+    if (tier.name().equals(CacheOption.FILE)) {
+      tier.allow(DIR);
+      return new MappedSlabs(TierFolder.open(tier.text(DIR, System.getProperty(TEMPORARY))));
+    }
+    tier.allow();
+    return new SlabMemory.OnDevice(context.kernels().device());
+  }
+
+  private record Contiguous(KernelSelector kernels, KvFormat format, AtomicLong live)
+      implements KvCache.Factory {
     @Override
     public KvFormat keyFormat() {
       return format;
@@ -128,7 +154,12 @@ public final class KvCaches implements KvCacheProvider {
       KvWriteKernel writer = kernels.select(KvWriteKernel.class, format);
       PageLayout layout = new PageLayout(1, format, shape.headDim(), format, shape.valueDim());
       return new ContiguousKvCache(
-          kernels.device(), writer, layout, shape.kvHeads(), shape.maxPositions());
+          kernels.device(), writer, layout, shape.kvHeads(), shape.maxPositions(), live);
+    }
+
+    @Override
+    public KvUsage usage() {
+      return KvUsage.inMemory(live.get());
     }
 
     @Override
@@ -145,10 +176,11 @@ public final class KvCaches implements KvCacheProvider {
     final KernelSelector kernels;
     final KvFormat format;
     final int pageTokens;
-    private final Map<Long, PagePool> pools = new ConcurrentHashMap<>();
+    private final PagePools pools;
 
-    Pages(KernelSelector kernels, KvFormat format, int pageTokens) {
+    Pages(KernelSelector kernels, SlabMemory memory, KvFormat format, int pageTokens) {
       this.kernels = kernels;
+      this.pools = new PagePools(memory);
       this.format = format;
       this.pageTokens = pageTokens;
     }
@@ -163,13 +195,22 @@ public final class KvCaches implements KvCacheProvider {
       return format;
     }
 
+    @Override
+    public KvUsage usage() {
+      return pools.usage();
+    }
+
+    @Override
+    public long memoryBytes(LayerShape shape, long tokens) {
+      return pools.memoryBytes(bytes(shape, tokens));
+    }
+
     PageLayout layout(LayerShape shape) {
       return new PageLayout(pageTokens, format, shape.headDim(), format, shape.valueDim());
     }
 
     PagePool pool(PageLayout layout) {
-      Device device = kernels.device();
-      return pools.computeIfAbsent(layout.bytes(), bytes -> new PagePool(device, bytes));
+      return pools.of(layout);
     }
 
     KvWriteKernel writer() {
@@ -179,11 +220,24 @@ public final class KvCaches implements KvCacheProvider {
 
   private static final class Paged extends Pages {
     private final String attention;
+    private final TokenRanker ranker;
 
-    /** With the operator that reads them, or null for any. */
-    Paged(KernelSelector kernels, KvFormat format, int pageTokens, String attention) {
-      super(kernels, format, pageTokens);
+    /** With the operator that reads them, or null for any, and what shortens prompts, or null. */
+    Paged(
+        KernelSelector kernels,
+        SlabMemory memory,
+        KvFormat format,
+        int pageTokens,
+        String attention,
+        TokenRanker ranker) {
+      super(kernels, memory, format, pageTokens);
       this.attention = attention;
+      this.ranker = ranker;
+    }
+
+    @Override
+    public Optional<TokenRanker> ranker() {
+      return Optional.ofNullable(ranker);
     }
 
     @Override
@@ -208,14 +262,29 @@ public final class KvCaches implements KvCacheProvider {
   private static final class Ragged extends Pages {
     private final KvPolicy policy;
 
-    Ragged(KernelSelector kernels, KvFormat format, int pageTokens, KvPolicy policy) {
-      super(kernels, format, pageTokens);
+    Ragged(
+        KernelSelector kernels,
+        SlabMemory memory,
+        KvFormat format,
+        int pageTokens,
+        KvPolicy policy) {
+      super(kernels, memory, format, pageTokens);
       this.policy = policy;
     }
 
     @Override
     public KvCache.Observes observes() {
       return policy.observes();
+    }
+
+    @Override
+    public int lookahead(int promptTokens) {
+      return policy.lookahead(promptTokens);
+    }
+
+    @Override
+    public Optional<TokenRanker> ranker() {
+      return policy.ranker();
     }
 
     @Override

@@ -25,6 +25,7 @@ final class KvSnapshot {
   private static final int MAGIC = 0x564B3441; // "A4KV"
   private static final int VERSION = 1;
   private static final int HEADER_BYTES = 32;
+  private static final long PIECE_BYTES = 1 << 26;
 
   private KvSnapshot() {}
 
@@ -55,7 +56,7 @@ final class KvSnapshot {
           region++) {
         for (int i = 0; i < pageCount; i++) {
           try (Arena arena = Arena.ofConfined()) {
-            writeFully(channel, part.bytes(device, arena, head[i], region).asByteBuffer());
+            write(channel, part.bytes(device, arena, head[i], region), PIECE_BYTES);
           }
         }
       }
@@ -145,10 +146,10 @@ final class KvSnapshot {
         throws IOException {
       Tensor view = view(page, region);
       if (view.storage() instanceof Storage.Host) {
-        readFully(channel, view.segment().asSlice(0, view.byteSize()).asByteBuffer());
+        KvSnapshot.read(channel, view.segment().asSlice(0, view.byteSize()), PIECE_BYTES);
       } else {
         MemorySegment staged = arena.allocate(view.byteSize());
-        readFully(channel, staged.asByteBuffer());
+        KvSnapshot.read(channel, staged, PIECE_BYTES);
         device.upload(staged, view);
       }
     }
@@ -176,6 +177,24 @@ final class KvSnapshot {
           1000 + 512 * grouped.axis().ordinal() + grouped.group() + grouped.bits();
       case KvFormat.Staircase staircase -> code(staircase.newest());
     };
+  }
+
+  /** Writes memory of any size in pieces, since a buffer holds less than 2 GiB. */
+  static void write(WritableByteChannel channel, MemorySegment memory, long pieceBytes)
+      throws IOException {
+    for (long at = 0; at < memory.byteSize(); at += pieceBytes) {
+      long bytes = Math.min(pieceBytes, memory.byteSize() - at);
+      writeFully(channel, memory.asSlice(at, bytes).asByteBuffer());
+    }
+  }
+
+  /** Fills memory of any size in pieces. */
+  static void read(ReadableByteChannel channel, MemorySegment memory, long pieceBytes)
+      throws IOException {
+    for (long at = 0; at < memory.byteSize(); at += pieceBytes) {
+      long bytes = Math.min(pieceBytes, memory.byteSize() - at);
+      readFully(channel, memory.asSlice(at, bytes).asByteBuffer());
+    }
   }
 
   private static ByteBuffer header() {

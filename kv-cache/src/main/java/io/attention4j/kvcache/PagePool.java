@@ -1,8 +1,6 @@
 package io.attention4j.kvcache;
 
 import io.attention4j.engine.spi.Device;
-import io.attention4j.engine.tensor.DType;
-import io.attention4j.engine.tensor.Tensor;
 import java.util.ArrayDeque;
 
 /**
@@ -11,24 +9,17 @@ import java.util.ArrayDeque;
  * closed session held goes back to the machine. Thread-safe.
  */
 final class PagePool {
-  /**
-   * Slabs are about this large: few enough allocations, and small enough that the pages of a slab
-   * come from one head's part of a prompt's chunk, so that they are free together when a policy
-   * drops them.
-   */
-  private static final long SLAB_BYTES = 1 << 17;
-
   /** Memory that is allocated and freed at once. */
   static final class Slab {
-    private final Device.TensorArena arena;
+    private final Runnable owner;
     private final ArrayDeque<PageBuffer> free = new ArrayDeque<>();
 
-    Slab(Device.TensorArena arena) {
-      this.arena = arena;
+    Slab(Runnable owner) {
+      this.owner = owner;
     }
   }
 
-  private final Device device;
+  private final SlabMemory memory;
   private final long pageBytes;
   private final int pagesPerSlab;
 
@@ -39,9 +30,13 @@ final class PagePool {
   private int held;
 
   PagePool(Device device, long pageBytes) {
-    this.device = device;
+    this(new SlabMemory.OnDevice(device), pageBytes);
+  }
+
+  PagePool(SlabMemory memory, long pageBytes) {
+    this.memory = memory;
     this.pageBytes = pageBytes;
-    this.pagesPerSlab = (int) Math.max(1, SLAB_BYTES / pageBytes);
+    this.pagesPerSlab = (int) Math.max(1, memory.slabBytes() / pageBytes);
   }
 
   /** A page that the caller alone holds. */
@@ -60,21 +55,13 @@ final class PagePool {
   }
 
   private Slab newSlab() {
-    Slab slab = new Slab(device.newArena());
-    boolean complete = false;
-    try {
-      Tensor memory = slab.arena.allocate(DType.I8, pagesPerSlab, pageBytes);
-      for (int i = 0; i < pagesPerSlab; i++) {
-        slab.free.addLast(new PageBuffer(memory.select(i), slab));
-      }
-      slabs++;
-      complete = true;
-      return slab;
-    } finally {
-      if (!complete) {
-        slab.arena.close();
-      }
+    SlabMemory.Slab taken = memory.allocate(pagesPerSlab, pageBytes);
+    Slab slab = new Slab(taken.owner());
+    for (int i = 0; i < pagesPerSlab; i++) {
+      slab.free.addLast(new PageBuffer(taken.pages().select(i), slab));
     }
+    slabs++;
+    return slab;
   }
 
   /** One more cache holds the page. */
@@ -110,7 +97,7 @@ final class PagePool {
   }
 
   private void free(Slab slab) {
-    slab.arena.close();
+    slab.owner.run();
     slabs--;
   }
 

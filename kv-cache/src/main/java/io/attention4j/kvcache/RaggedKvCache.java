@@ -127,7 +127,8 @@ final class RaggedKvCache implements KvCache {
         batch.firstRow(sequence),
         count,
         batch.firstPosition(sequence),
-        continued);
+        continued,
+        batch.lookahead(sequence));
     state.observe(rows, view);
     boolean prompt = inPrompt || count > 1;
     inPrompt = continued;
@@ -148,11 +149,11 @@ final class RaggedKvCache implements KvCache {
     for (int head = 0; head < heads.length; head++) {
       BitSet drops = decision.drops(head);
       if (!drops.isEmpty()) {
-        droppedAt = length;
+        droppedAt = decision.asOfOr(length);
         heads[head].drop(drops);
       }
       if (decision.summary(head) != null) {
-        droppedAt = length;
+        droppedAt = decision.asOfOr(length);
         summaries.set(head, decision.summary(head));
       }
     }

@@ -3,22 +3,21 @@ package io.attention4j.kvcache;
 import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.attention.KvFormat.Grouped;
 import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.KvWriteKernel;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 
 /** Makes {@link StaircaseKvCache}s, whose pages are pooled by size over all layers and sessions. */
 final class StaircaseCaches implements KvCache.Factory {
   private final KernelSelector kernels;
   private final BitSchedule schedule;
   private final int pageTokens;
-  private final Map<Long, PagePool> pools = new ConcurrentHashMap<>();
+  private final PagePools pools;
 
-  StaircaseCaches(KernelSelector kernels, BitSchedule schedule, int pageTokens) {
+  StaircaseCaches(KernelSelector kernels, SlabMemory memory, BitSchedule schedule, int pageTokens) {
     if (pageTokens % Grouped.SEGMENT != 0 || pageTokens % schedule.group() != 0) {
       throw new IllegalArgumentException(
           "pages of "
@@ -30,6 +29,7 @@ final class StaircaseCaches implements KvCache.Factory {
               + " or a multiple");
     }
     this.kernels = kernels;
+    this.pools = new PagePools(memory);
     this.schedule = schedule;
     this.pageTokens = pageTokens;
   }
@@ -51,8 +51,7 @@ final class StaircaseCaches implements KvCache.Factory {
     for (int level = 0; level < schedule.levels(); level++) {
       PageLayout layout = layout(shape, level);
       layouts.add(layout);
-      ofLevels.add(
-          pools.computeIfAbsent(layout.bytes(), bytes -> new PagePool(kernels.device(), bytes)));
+      ofLevels.add(pools.of(layout));
     }
     return new StaircaseKvCache(
         new StaircaseKvCache.Room(
@@ -72,6 +71,16 @@ final class StaircaseCaches implements KvCache.Factory {
         shape.headDim(),
         schedule.values(level),
         shape.valueDim());
+  }
+
+  @Override
+  public KvUsage usage() {
+    return pools.usage();
+  }
+
+  @Override
+  public long memoryBytes(LayerShape shape, long tokens) {
+    return pools.memoryBytes(bytes(shape, tokens));
   }
 
   /** What a cache holds after a prompt; until the prompt is whole it is that of F16. */

@@ -141,7 +141,15 @@ class KvCacheTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=1+q8", "bf16", "q8", "q4"})
+      strings = {
+        "paged:page=16+f32",
+        "contiguous+f16",
+        "paged:page=1+q8",
+        "bf16",
+        "q8",
+        "q4",
+        "file"
+      })
   void contentsDoNotDependOnHowTokensArrive(String option) {
     try (KvCache whole = create(option);
         KvCache pieces = create(option)) {
@@ -166,7 +174,7 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "q8", "q4"})
+  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "q8", "q4", "file"})
   void forksGoTheirOwnWay(String option) {
     try (KvCache original = create(option);
         KvCache alone = create(option);
@@ -243,7 +251,8 @@ class KvCacheTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=32+q8", "q4"})
+  @ValueSource(
+      strings = {"paged:page=16+f32", "contiguous+f16", "paged:page=32+q8", "q4", "file+q8"})
   void restoresWhatItSavedBitForBit(String option) throws IOException {
     ByteArrayOutputStream file = new ByteArrayOutputStream();
     try (KvCache saved = create(option);
@@ -324,6 +333,10 @@ class KvCacheTest {
             new Case("paged:page=0", "outside 1.."),
             new Case("paged:size=4", "no setting 'size'"),
             new Case("contiguous:page=4", "no setting 'page'"),
+            new Case("file+memory", "two tiers"),
+            new Case("file+contiguous", "use paged"),
+            new Case("file:dir=/no/such/folder", "dir=/no/such/folder"),
+            new Case("memory:dir=/tmp", "no setting 'dir'"),
             new Case("", "no name"));
     for (Case c : cases) {
       IllegalArgumentException thrown =

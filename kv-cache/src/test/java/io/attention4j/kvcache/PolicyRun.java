@@ -6,6 +6,7 @@ import io.attention4j.engine.attention.Mask;
 import io.attention4j.engine.operator.AttentionLayer;
 import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvCacheContext;
+import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
@@ -124,6 +125,11 @@ final class PolicyRun implements AutoCloseable {
           @Override
           public long bytes(LayerShape layerShape, long tokens) {
             return factory.bytes(layerShape, tokens);
+          }
+
+          @Override
+          public KvUsage usage() {
+            return factory.usage();
           }
         };
     layer =

@@ -159,11 +159,8 @@ public final class Generation implements Iterable<Piece> {
   private boolean start() {
     started = true;
     startNanos = System.nanoTime();
-    reusedTokens = session.reuse(prompt, candidates.length);
-    session.remember();
-    boolean complete =
-        session.appendChunks(
-            prompt, reusedTokens, prompt.length, this::stopRequested, candidates.length);
+    PromptStart start = PromptStart.run(session, prompt, this::stopRequested, candidates.length);
+    reusedTokens = start.reused();
     prefillNanos = System.nanoTime() - startNanos;
     session.remember();
     evaluated = true;
@@ -173,7 +170,7 @@ public final class Generation implements Iterable<Piece> {
       }
     }
     decoder = tokenizer.newDecoder(prompt);
-    return complete;
+    return start.complete();
   }
 
   private Piece decode() {

@@ -2,7 +2,9 @@ package io.attention4j.llm;
 
 import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvCacheContext;
+import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerOptions;
+import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.runtime.KernelSelector;
@@ -38,9 +40,14 @@ public final class LanguageModel implements AutoCloseable {
   private final ModelInfo info;
   private final ModelFiles files;
   private final Decoder decoder;
+  private final KvCache.Factory caches;
   private final StepScheduler scheduler;
   private final Tokenizer tokenizer;
   private final List<AutoCloseable> owned;
+
+  /** Reads prompts before, or null. */
+  private final Draft draft;
+
   private final Set<Session> sessions = new LinkedHashSet<>();
   private byte[] fingerprint;
   private boolean closed;
@@ -49,13 +56,17 @@ public final class LanguageModel implements AutoCloseable {
       ModelInfo info,
       ModelFiles files,
       Decoder decoder,
+      KvCache.Factory caches,
       Tokenizer tokenizer,
+      Draft draft,
       List<AutoCloseable> owned) {
     this.info = info;
     this.files = files;
     this.decoder = decoder;
+    this.caches = caches;
     this.scheduler = new StepScheduler(decoder);
     this.tokenizer = tokenizer;
+    this.draft = draft;
     this.owned = owned;
   }
 
@@ -151,6 +162,10 @@ public final class LanguageModel implements AutoCloseable {
       MemoryBudget.require(plan.memory(), MemoryBudget.availableBytes());
       Tokenizer tokenizer = plan.files().openTokenizer();
       owned.add(tokenizer);
+      Draft draft = Draft.load(path, options, plan.caches(), tokenizer);
+      if (draft != null) {
+        owned.add(draft);
+      }
       List<OptionSpec> attention =
           LayerOptions.parse(attention(options, plan.caches()))
               .forLayers(plan.config().sizes().layers());
@@ -165,7 +180,13 @@ public final class LanguageModel implements AutoCloseable {
       owned.add(decoder);
       LanguageModel model =
           new LanguageModel(
-              info(plan, host, options, decoder), plan.files(), decoder, tokenizer, owned);
+              info(plan, host, options, decoder),
+              plan.files(),
+              decoder,
+              plan.caches(),
+              tokenizer,
+              draft,
+              owned);
       complete = true;
       return model;
     } finally {
@@ -288,6 +309,11 @@ public final class LanguageModel implements AutoCloseable {
     return tokenizer;
   }
 
+  /** What the KV caches of all sessions take now, memory that sessions share counted once. */
+  public KvUsage kvUsage() {
+    return caches.usage();
+  }
+
   /** A new, empty session; the caller closes it. */
   public Session newSession() {
     LayerState[][] fresh = new LayerState[1][];
@@ -362,6 +388,11 @@ public final class LanguageModel implements AutoCloseable {
     try (Session session = newSession()) {
       return session.score(prompt, continuation);
     }
+  }
+
+  /** Reads prompts before, or null. */
+  Draft draft() {
+    return draft;
   }
 
   StepScheduler scheduler() {

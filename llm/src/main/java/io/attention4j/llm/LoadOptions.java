@@ -1,6 +1,7 @@
 package io.attention4j.llm;
 
 import io.attention4j.engine.spi.DeviceOptions;
+import java.nio.file.Path;
 import java.util.Objects;
 
 /**
@@ -19,6 +20,8 @@ import java.util.Objects;
  * @param deviceLayers how many of the last layers, and with them the output matrix, a device with
  *     memory of its own takes, while the CPU takes those before: a number, {@link #ALL_LAYERS} or
  *     {@link #FITTING_LAYERS}. Kernels on host memory always take all
+ * @param draft a small model with the same tokens, for KV caches that rank tokens by one; null for
+ *     none
  */
 public record LoadOptions(
     int contextTokens,
@@ -27,7 +30,8 @@ public record LoadOptions(
     String attention,
     String kvCache,
     int maxBatchRows,
-    int deviceLayers) {
+    int deviceLayers,
+    Path draft) {
   /** All layers are on the device, or it is refused. */
   public static final int ALL_LAYERS = -1;
 
@@ -77,6 +81,7 @@ public record LoadOptions(
     private String kvCache = "paged+f16";
     private int maxBatchRows = 512;
     private int deviceLayers = ALL_LAYERS;
+    private Path draft;
 
     private Builder() {}
 
@@ -122,6 +127,12 @@ public record LoadOptions(
       return this;
     }
 
+    /** See {@link LoadOptions#draft()}. */
+    public Builder draft(Path value) {
+      draft = value;
+      return this;
+    }
+
     /**
      * The options.
      *
@@ -129,7 +140,7 @@ public record LoadOptions(
      */
     public LoadOptions build() {
       return new LoadOptions(
-          contextTokens, threads, kernels, attention, kvCache, maxBatchRows, deviceLayers);
+          contextTokens, threads, kernels, attention, kvCache, maxBatchRows, deviceLayers, draft);
     }
   }
 }

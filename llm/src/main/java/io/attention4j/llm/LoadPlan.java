@@ -2,6 +2,7 @@ package io.attention4j.llm;
 
 import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvCacheContext;
+import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.RecurrentState;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
@@ -70,12 +71,16 @@ record LoadPlan(
       }
     }
     long kv = (1L + RecurrentState.MAX_SNAPSHOTS) * Decoder.stateBytes(config);
+    long kvInFiles = 0;
     for (int layer = 0; layer < config.sizes().layers() && !config.recurrent(); layer++) {
-      long bytes = caches.bytes(Decoder.layerShape(config, layer, context), context);
+      LayerShape shape = Decoder.layerShape(config, layer, context);
+      long bytes = caches.bytes(shape, context);
       kv = bytes > Long.MAX_VALUE - kv ? Long.MAX_VALUE : kv + bytes;
+      kvInFiles += bytes - caches.memoryBytes(shape, context);
     }
     MemoryEstimate memory =
-        new MemoryEstimate(weights, packed, kv, Decoder.scratchBytes(config, rows), context);
+        new MemoryEstimate(
+            weights, packed, kv, kvInFiles, Decoder.scratchBytes(config, rows), context);
     return new LoadPlan(files, config, context, rows, kernels, caches, memory);
   }
 

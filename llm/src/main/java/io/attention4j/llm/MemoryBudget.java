@@ -40,23 +40,24 @@ final class MemoryBudget {
    */
   static void require(MemoryEstimate estimate, long availableBytes) {
     long room = availableBytes - estimate.scratchBytes() - estimate.packedBytes();
-    if (estimate.kvCacheBytes() <= room) {
+    long inMemory = estimate.kvCacheBytes() - estimate.kvFileBytes();
+    if (inMemory <= room) {
       return;
     }
-    double share = Math.max(0, room) / (double) estimate.kvCacheBytes();
+    double share = Math.max(0, room) / (double) inMemory;
     long fitting = (long) (estimate.contextTokens() * share);
     throw new ContextTooLargeException(
         "a context of "
             + estimate.contextTokens()
             + " tokens needs "
-            + gibibytes(estimate.kvCacheBytes())
+            + gibibytes(inMemory)
             + " for the KV cache and "
             + gibibytes(estimate.scratchBytes() + estimate.packedBytes())
             + " for buffers and packed weights, but "
             + gibibytes(availableBytes)
             + " of memory are available; ask for a context of at most "
             + fitting
-            + " tokens or a smaller KV-cache codec");
+            + " tokens, a smaller KV-cache codec or the tier file");
   }
 
   private static String gibibytes(long bytes) {

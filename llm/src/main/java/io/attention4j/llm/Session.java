@@ -24,7 +24,6 @@ import java.util.function.Consumer;
  * failed, or is empty if a layer cannot go back.
  */
 public final class Session implements AutoCloseable {
-  private static final BooleanSupplier NEVER = () -> false;
   private static final int NONE = -1;
 
   private final LanguageModel model;
@@ -99,15 +98,38 @@ public final class Session implements AutoCloseable {
       throw new IllegalArgumentException(
           "the prompt has no tokens and the model adds none; give at least one");
     }
-    if (prompt.length > contextTokens()) {
+    int longest = promptTokens();
+    if (prompt.length > longest) {
       throw new IllegalArgumentException(
           "the prompt has "
               + prompt.length
               + " tokens but the context holds "
-              + contextTokens()
+              + longest
               + "; shorten it or load the model with a larger context");
     }
     return new Generation(this, request, prompt);
+  }
+
+  /** Longest prompt; a draft model may read more than the context holds and leave less. */
+  private int promptTokens() {
+    return model.draft() == null ? contextTokens() : model.draft().promptTokens(contextTokens());
+  }
+
+  /**
+   * Appends tokens to an empty session as a generation does its prompt: a draft model may shorten
+   * them and look ahead. Without one it is {@link #append}.
+   *
+   * @throws IllegalStateException if the session is not empty
+   * @throws IllegalArgumentException as {@link #append}
+   */
+  public void appendPrompt(int... prompt) {
+    requireOpen();
+    requireTokens(prompt);
+    if (length > 0) {
+      throw new IllegalStateException(
+          "a prompt begins a session, which has " + length + " tokens; rewind to 0 or append");
+    }
+    PromptStart.run(this, prompt, () -> false, 0);
   }
 
   /** Runs a generation to its end and hands every piece to the consumer. */
@@ -149,7 +171,7 @@ public final class Session implements AutoCloseable {
     requireTokens(more);
     requireRoom(more.length + (pending == NONE ? 0 : 1));
     settle();
-    appendChunks(more, 0, more.length, NEVER, 0);
+    appendChunks(more, 0, more.length, () -> false, 0);
   }
 
   /** Remembers a token that a generation gave and that is computed only when something follows. */
@@ -234,6 +256,11 @@ public final class Session implements AutoCloseable {
     return true;
   }
 
+  /** Tells the next steps how many of their last tokens are guesses that go again. */
+  void lookahead(int tokens) {
+    step.lookahead(tokens);
+  }
+
   /**
    * Computes the tokens behind {@code length}; wants logits, or candidates, of the rows from {@code
    * outputFrom}.
@@ -290,7 +317,7 @@ public final class Session implements AutoCloseable {
   }
 
   /** Goes back to {@code target} tokens, or further where a layer cannot; returns how far. */
-  private int truncate(int target) {
+  int truncate(int target) {
     int[] reached = {target};
     model
         .scheduler()
@@ -355,7 +382,7 @@ public final class Session implements AutoCloseable {
     }
     int reached = truncate(target);
     if (reached < target) {
-      appendChunks(tokens.clone(), reached, target, NEVER, 0);
+      appendChunks(tokens.clone(), reached, target, () -> false, 0);
     }
   }
 

@@ -168,7 +168,7 @@ class LoadErrorsTest {
 
   @Test
   void aContextLargerThanMemoryIsRefusedBeforeLoading() throws IOException {
-    MemoryEstimate estimate = new MemoryEstimate(0, 0, 1L << 40, 1 << 20, 1 << 20);
+    MemoryEstimate estimate = new MemoryEstimate(0, 0, 1L << 40, 0, 1 << 20, 1 << 20);
     IllegalArgumentException refused =
         assertThrows(
             IllegalArgumentException.class, () -> MemoryBudget.require(estimate, 1L << 30));

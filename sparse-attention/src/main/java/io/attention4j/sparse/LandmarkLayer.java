@@ -114,7 +114,8 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
         int first = batch.firstRow(s) + row;
         cut.reset();
         cut.add(rows, batch.firstPosition(s) + row);
-        attendRows(state, cut, cutPages, in.q().slice(0, first, rows), result.slice(0, first, rows));
+        attendRows(
+            state, cut, cutPages, in.q().slice(0, first, rows), result.slice(0, first, rows));
         row += rows;
       }
     }
@@ -142,9 +143,7 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
       Arrays.stream(read).forEach(BitSet::clear);
       boolean many = batch.rows(s) >= PRODUCT_ROWS && !options.stingy() && landmarks.blocks() > 0;
       try (LandmarkProducts ofSequence =
-          many
-              ? new LandmarkProducts(context.kernels(), shape, landmarks, batch.rows(s))
-              : null) {
+          many ? new LandmarkProducts(context.kernels(), shape, landmarks, batch.rows(s)) : null) {
         products = ofSequence;
         list(batch, q, s, state.length(), landmarks);
       }

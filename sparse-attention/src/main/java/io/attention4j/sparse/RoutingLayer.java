@@ -215,15 +215,13 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
     state.members().enter(length);
   }
 
-  private void scoreQueries(ClusterMembers members, LayerInputs in, int sequence, int row, int end) {
+  private void scoreQueries(
+      ClusterMembers members, LayerInputs in, int sequence, int row, int end) {
     int position = Math.toIntExact(in.batch().firstPosition(sequence));
     for (int h = 0; h < shape.queryHeads() - options.local(); h++) {
       int head = h;
       members.scoreQueries(
-          h,
-          position + row,
-          position + end,
-          token -> query(in, sequence, token - position, head));
+          h, position + row, position + end, token -> query(in, sequence, token - position, head));
     }
   }
 

@@ -3,6 +3,7 @@ package io.attention4j.sparse;
 import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.attention.PagedKv;
 import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.Truncation;
 import io.attention4j.engine.tensor.Tensor;
@@ -49,6 +50,11 @@ final class SharedCaches implements KvCache.Factory {
   @Override
   public long bytes(LayerShape shape, long tokens) {
     return owners.bytes(shape, tokens);
+  }
+
+  @Override
+  public KvUsage usage() {
+    return owners.usage();
   }
 
   private record View(KvCache shared) implements KvCache {

@@ -40,7 +40,8 @@ public final class SparseOperators implements OperatorProvider {
           Map.entry(SeerAttention.ID, SparseOperators::seer),
           Map.entry(SeerDecode.ID, SparseOperators::seerDecode),
           Map.entry(Nosa.ID, SparseOperators::nosa),
-          Map.entry(Quest.ID, SparseOperators::quest));
+          Map.entry(Quest.ID, SparseOperators::quest),
+          Map.entry(Act.ID, option -> new Act(Act.Options.of(option))));
 
   /** For ServiceLoader. */
   public SparseOperators() {}

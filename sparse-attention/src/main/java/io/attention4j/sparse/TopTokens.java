@@ -37,7 +37,9 @@ final class TopTokens {
 
   /** The score that a later token must exceed to be kept. */
   double bar() {
-    return size < most ? Double.NEGATIVE_INFINITY : most == 0 ? Double.POSITIVE_INFINITY : scores[0];
+    return size < most
+        ? Double.NEGATIVE_INFINITY
+        : most == 0 ? Double.POSITIVE_INFINITY : scores[0];
   }
 
   /** Takes in a token later than all before. */

@@ -85,7 +85,9 @@ class SparseOperatorsTest {
           "seer-decode:gate=gates;block=8;budget=24;prefill=sparse",
           "seer-decode:gate=gates;block=16;threshold=0.1;prefill=sparse",
           "nosa:gate=gates;block=8;kernel=4;stride=2;local=1;query=3;k=8",
-          "nosa:gate=gates;block=16;kernel=8;stride=3;init=0;local=0;query=1;k=4");
+          "nosa:gate=gates;block=16;kernel=8;stride=3;init=0;local=0;query=1;k=4",
+          "act:tau=0.02",
+          "act:tau=0.02;beta=0;strict=true");
 
   /** Settings that leave nothing out. */
   private static final List<String> DENSE =
@@ -140,7 +142,9 @@ class SparseOperatorsTest {
           "seer-decode:gate=gates;block=299;budget=299",
           "seer-decode:gate=gates;block=8;threshold=-1",
           "nosa:gate=unbiased;block=8;k=38",
-          "nosa:gate=unbiased;block=8;k=1073741824");
+          "nosa:gate=unbiased;block=8;k=1073741824",
+          "act:beta=1",
+          "act:tau=1;strict=true");
 
   private static List<Arguments> onAllKernels(List<String> options) {
     List<Arguments> all = new ArrayList<>();
@@ -154,6 +158,11 @@ class SparseOperatorsTest {
     return onAllKernels(SPARSE);
   }
 
+  /** Those that can go back to any length; calibration cannot, ActTest says to where it can. */
+  static List<Arguments> rewindable() {
+    return onAllKernels(SPARSE.stream().filter(o -> !o.startsWith(Act.ID + ":")).toList());
+  }
+
   /** Those whose rows choose alone. */
   static List<Arguments> rowwise() {
     return onAllKernels(SPARSE.stream().filter(SparseOperatorsTest::isRowwise).toList());
@@ -164,6 +173,7 @@ class SparseOperatorsTest {
         option.startsWith(BlockTopK.ID)
             || option.startsWith(RoutingAttention.ID)
             || option.startsWith(SeerAttention.ID + ":")
+            || option.startsWith(Act.ID + ":")
             || option.contains("retrieval=chunk");
     return !option.startsWith(HyperAttention.ID)
         && (!choosesTogether || option.contains("strict=true"));
@@ -171,7 +181,9 @@ class SparseOperatorsTest {
 
   /** Those whose choice reads later keys in prefill. */
   private static boolean readsAhead(String option) {
-    return (option.startsWith(RoutingAttention.ID) || option.startsWith(SeerAttention.ID + ":"))
+    return (option.startsWith(RoutingAttention.ID)
+            || option.startsWith(SeerAttention.ID + ":")
+            || option.startsWith(Act.ID + ":"))
         && !option.contains("strict=true");
   }
 
@@ -344,7 +356,7 @@ class SparseOperatorsTest {
   }
 
   @ParameterizedTest
-  @MethodSource("sparse")
+  @MethodSource("rewindable")
   void aStateForksRewindsAndIsRestored(String kernels, String option) throws IOException {
     Data data = Data.random(TOKENS, 8);
     try (OperatorRun run = new OperatorRun(kernels, option);

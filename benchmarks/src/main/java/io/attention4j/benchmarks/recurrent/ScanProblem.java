@@ -42,7 +42,7 @@ public final class ScanProblem implements AutoCloseable {
         spec.decay() == Decay.NONE
             ? null
             : uniform(random, spec.decay() == Decay.KEY ? width : heads, -0.1, 0);
-    boolean lowRank = spec.write() == Write.LOW_RANK;
+    float[] read = spec.write() == Write.LOW_RANK ? values(random, width, -unit, unit) : null;
     inputs =
         new LinearScanInputs(
             uniform(random, width, -1, 1),
@@ -50,17 +50,40 @@ public final class ScanProblem implements AutoCloseable {
             uniform(random, width, -1, 1),
             decay,
             spec.write() == Write.DELTA ? uniform(random, heads, 0, 1) : null,
-            lowRank ? uniform(random, width, -unit / 2, unit / 2) : null,
-            lowRank ? uniform(random, width, -unit / 2, unit / 2) : null);
+            read == null ? null : tensor(read, width),
+            read == null ? null : tensor(erasing(read, dim), width));
     state = arena.allocate(DType.F32, heads, dim, dim);
     out = arena.allocate(DType.F32, rows, width);
   }
 
   private Tensor uniform(SplittableRandom random, int width, double from, double to) {
+    return tensor(values(random, width, from, to), width);
+  }
+
+  private float[] values(SplittableRandom random, int width, double from, double to) {
     float[] values = new float[rows * width];
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) random.nextDouble(from, to);
     }
+    return values;
+  }
+
+  /** What takes half of a recalled value away again, as in RWKV-7; others may grow without end. */
+  private static float[] erasing(float[] read, int dim) {
+    float[] write = new float[read.length];
+    for (int head = 0; head < read.length; head += dim) {
+      double squares = 0;
+      for (int i = head; i < head + dim; i++) {
+        squares += (double) read[i] * read[i];
+      }
+      for (int i = head; i < head + dim; i++) {
+        write[i] = (float) (-0.5 * read[i] / squares);
+      }
+    }
+    return write;
+  }
+
+  private Tensor tensor(float[] values, int width) {
     Tensor tensor = arena.allocate(DType.F32, rows, width);
     try (Arena host = Arena.ofConfined()) {
       device.upload(Tensor.ofFloats(host, values, rows, width).segment(), tensor);

@@ -14,6 +14,7 @@ public final class AttentionBatch {
   private long[] firstPositions = new long[1];
   private long[] prefixLengths = new long[1];
   private boolean[] continued = new boolean[1];
+  private int[] lookahead = new int[1];
   private int[][] documents = new int[1][];
   private Tensor maskBits;
   private Tensor bias;
@@ -27,6 +28,7 @@ public final class AttentionBatch {
     Arrays.fill(documents, null);
     Arrays.fill(prefixLengths, 0);
     Arrays.fill(continued, false);
+    Arrays.fill(lookahead, 0);
     maskBits = null;
     bias = null;
   }
@@ -46,6 +48,7 @@ public final class AttentionBatch {
       firstPositions = Arrays.copyOf(firstPositions, capacity);
       prefixLengths = Arrays.copyOf(prefixLengths, capacity);
       continued = Arrays.copyOf(continued, capacity);
+      lookahead = Arrays.copyOf(lookahead, capacity);
       documents = Arrays.copyOf(documents, capacity);
     }
     indptr[sequences + 1] = Math.addExact(indptr[sequences], rows);
@@ -99,6 +102,20 @@ public final class AttentionBatch {
   /** Says that a later step brings more rows of the same prompt. */
   public void continued(int sequence, boolean moreFollows) {
     continued[sequence] = moreFollows;
+  }
+
+  /**
+   * Tokens at the end of the prompt under way that are a draft model's guesses of what will follow:
+   * caches may look at their queries, and the sequence will go back to before the prompt's own last
+   * token. The same in every step of a prompt.
+   */
+  public int lookahead(int sequence) {
+    return lookahead[sequence];
+  }
+
+  /** Says how many tokens at the end of the prompt under way are guesses. */
+  public void lookahead(int sequence, int guessedTokens) {
+    lookahead[sequence] = guessedTokens;
   }
 
   /** Document of each position of the sequence for {@link Mask.Document}. Not a copy. */

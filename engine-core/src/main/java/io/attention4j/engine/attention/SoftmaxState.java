@@ -36,6 +36,23 @@ public final class SoftmaxState {
     return this;
   }
 
+  /** Becomes (m, u, w) with w from an array; u = 0 gives the empty set, whatever m and w are. */
+  public SoftmaxState set(double m, double u, double[] w, int offset) {
+    if (u == 0) {
+      clear();
+      return this;
+    }
+    max = m;
+    sum = u;
+    System.arraycopy(w, offset, weighted, 0, weighted.length);
+    return this;
+  }
+
+  /** Writes w, the sum of e^(score - m) value, to an array. */
+  public void weighted(double[] target, int offset) {
+    System.arraycopy(weighted, 0, target, offset, weighted.length);
+  }
+
   /** Becomes a copy of another state of the same valueDim. */
   public SoftmaxState set(SoftmaxState other) {
     max = other.max;

@@ -102,10 +102,32 @@ public interface KvCache extends AutoCloseable {
       return Optional.empty();
     }
 
+    /**
+     * Tokens that a draft model should write behind a prompt of so many tokens, for these caches to
+     * look ahead with ({@link io.attention4j.engine.attention.AttentionBatch#lookahead}); 0 for
+     * none.
+     */
+    default int lookahead(int promptTokens) {
+      return 0;
+    }
+
+    /** What shortens prompts by a draft model's attention; empty where nothing does. */
+    default Optional<TokenRanker> ranker() {
+      return Optional.empty();
+    }
+
     /** An empty cache. */
     KvCache create(LayerShape shape);
 
     /** Bytes that one layer of this shape takes for so many tokens, for estimates. */
     long bytes(LayerShape shape, long tokens);
+
+    /** The part of {@link #bytes} that must fit memory; the rest lives in files. */
+    default long memoryBytes(LayerShape shape, long tokens) {
+      return bytes(shape, tokens);
+    }
+
+    /** What all its caches take now, measured where memory is taken; threadsafe. */
+    KvUsage usage();
   }
 }

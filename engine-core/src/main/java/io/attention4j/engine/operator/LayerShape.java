@@ -19,6 +19,7 @@ import java.util.List;
  * @param sinks one logit per query head, or empty
  * @param rope rotation of queries and keys, or null for none
  * @param maxPositions context length in tokens
+ * @param modelDim elements of a hidden state
  */
 public record LayerShape(
     int layer,
@@ -31,10 +32,39 @@ public record LayerShape(
     List<ScoreModifier> modifiers,
     List<Float> sinks,
     RopeSpec rope,
-    int maxPositions) {
+    int maxPositions,
+    int modelDim) {
   /** Copies the lists. */
   public LayerShape {
     modifiers = List.copyOf(modifiers);
     sinks = List.copyOf(sinks);
+  }
+
+  /** Of a model whose hidden states are as wide as a row's values of all query heads. */
+  public LayerShape(
+      int layer,
+      int queryHeads,
+      int kvHeads,
+      int headDim,
+      int valueDim,
+      float scale,
+      Mask mask,
+      List<ScoreModifier> modifiers,
+      List<Float> sinks,
+      RopeSpec rope,
+      int maxPositions) {
+    this(
+        layer,
+        queryHeads,
+        kvHeads,
+        headDim,
+        valueDim,
+        scale,
+        mask,
+        modifiers,
+        sinks,
+        rope,
+        maxPositions,
+        queryHeads * valueDim);
   }
 }

@@ -11,6 +11,12 @@ import java.util.Set;
  * @param directions how it may be used
  */
 public record Needs(Set<String> extras, Set<String> weights, Set<Direction> directions) {
+  /**
+   * The extra that every decoder has: what its first layer was given for the same tokens, before
+   * its norm, F32 [&gt;= rows, modelDim].
+   */
+  public static final String EMBEDDINGS = "embeddings";
+
   /** Which keys a token may use. */
   public enum Direction {
     /** Itself and earlier ones. */

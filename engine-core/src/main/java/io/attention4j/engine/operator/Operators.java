@@ -4,7 +4,9 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Finds operators by name over all providers; {@code softmax} is always there. */
+/**
+ * Finds operators by name over all providers; {@code softmax} and {@code sigmoid} are always there.
+ */
 public final class Operators {
   /** Looks providers up on each call. */
   public Operators() {}
@@ -13,6 +15,7 @@ public final class Operators {
   public Set<String> names() {
     Set<String> names = new TreeSet<>();
     names.add(SoftmaxOperator.ID);
+    names.add(SoftmaxOperator.SIGMOID_ID);
     ServiceLoader.load(OperatorProvider.class).forEach(provider -> names.addAll(provider.names()));
     return names;
   }
@@ -27,6 +30,10 @@ public final class Operators {
     if (option.name().equals(SoftmaxOperator.ID)) {
       option.allow();
       return new SoftmaxOperator();
+    }
+    if (option.name().equals(SoftmaxOperator.SIGMOID_ID)) {
+      option.allow("bias");
+      return SoftmaxOperator.sigmoid((float) option.number("bias", 0, -1e4, 1e4));
     }
     for (OperatorProvider provider : ServiceLoader.load(OperatorProvider.class)) {
       if (provider.names().contains(option.name())) {

@@ -20,18 +20,42 @@ import java.util.Set;
 
 /**
  * Dense scaled dot-product attention (Vaswani et al. 2017, arXiv 1706.03762) over a KV cache:
- * rotate, append, attend.
+ * rotate, append, attend. With the logistic function in softmax's place it is sigmoid attention
+ * (Ramapuram et al. 2024, arXiv 2409.04431).
  */
 public final class SoftmaxOperator implements AttentionOperator {
   /** Name in options. */
   public static final String ID = "softmax";
 
+  /** Name of sigmoid attention in options. */
+  public static final String SIGMOID_ID = "sigmoid";
+
+  private final String id;
+  private final Normalizer normalizer;
+
   /** An operator without settings. */
-  public SoftmaxOperator() {}
+  public SoftmaxOperator() {
+    this(ID, new Normalizer.Softmax());
+  }
+
+  private SoftmaxOperator(String id, Normalizer normalizer) {
+    this.id = id;
+    this.normalizer = normalizer;
+  }
+
+  /**
+   * Sigmoid attention.
+   *
+   * @param bias added to every score; it belongs to the checkpoint, minus the log of the context
+   *     length in the paper
+   */
+  public static SoftmaxOperator sigmoid(float bias) {
+    return new SoftmaxOperator(SIGMOID_ID, new Normalizer.Sigmoid(bias));
+  }
 
   @Override
   public String id() {
-    return ID;
+    return id;
   }
 
   @Override
@@ -41,7 +65,7 @@ public final class SoftmaxOperator implements AttentionOperator {
 
   @Override
   public AttentionLayer open(LayerShape shape, OperatorContext context) {
-    return new Layer(shape, context);
+    return new Layer(shape, context, normalizer);
   }
 
   private static final class Layer implements AttentionLayer {
@@ -56,7 +80,7 @@ public final class SoftmaxOperator implements AttentionOperator {
     private AttentionInputs inputs;
     private AttentionOutputs outputs;
 
-    Layer(LayerShape shape, OperatorContext context) {
+    Layer(LayerShape shape, OperatorContext context, Normalizer normalizer) {
       this.shape = shape;
       this.caches = context.caches();
       this.device = context.kernels().device();
@@ -70,13 +94,18 @@ public final class SoftmaxOperator implements AttentionOperator {
               shape.headDim(),
               shape.valueDim(),
               shape.scale(),
-              new Normalizer.Softmax(),
+              normalizer,
               shape.mask(),
               shape.modifiers(),
               shape.sinks(),
               caches.keyFormat(),
               caches.valueFormat(),
               AttentionSpec.SelectionKind.NONE);
+      if (normalizer instanceof Normalizer.Sigmoid && caches.observes() == KvCache.Observes.MASS) {
+        throw new IllegalArgumentException(
+            "this KV cache drops tokens by their softmax weights, which sigmoid attention does not"
+                + " have; choose another cache");
+      }
       this.plan = context.kernels().select(AttentionKernel.class, spec).plan(spec);
     }
 

@@ -153,7 +153,20 @@ public record Lama(Rows p, Rows q, Rows context, boolean normalized) {
     return new Rows(mean, mean.length).map(value -> value / tokens);
   }
 
-  /** Z transposed, [tokens, heads]. */
+  /**
+   * Z transposed: the scores of tokens before their softmax, [tokens, heads].
+   *
+   * @param x [tokens, dim]
+   */
+  public Rows scores(Rows x) {
+    if (context == null) {
+      throw new IllegalStateException(
+          "with the mean as context every token changes all scores; a scan needs a learned one");
+    }
+    requireTokens(x, null);
+    return scores(x, context);
+  }
+
   Rows scores(Rows x, Rows c) {
     double[] z = new double[x.tokens() * heads()];
     for (int t = 0; t < x.tokens(); t++) {

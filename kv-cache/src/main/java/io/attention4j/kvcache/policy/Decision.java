@@ -11,6 +11,7 @@ import java.util.BitSet;
 public final class Decision {
   private final BitSet[] drops;
   private final Summary[] summaries;
+  private int asOf = -1;
 
   /**
    * An entry that no token has.
@@ -35,6 +36,7 @@ public final class Decision {
       drop.clear();
     }
     Arrays.fill(summaries, null);
+    asOf = -1;
   }
 
   /** Drops an entry. */
@@ -52,6 +54,19 @@ public final class Decision {
   /** Sets the summary of a head. */
   public void summary(int kvHead, Summary summary) {
     summaries[kvHead] = summary;
+  }
+
+  /**
+   * Says that the decision is meant for the sequence when it had so many tokens, to which it will
+   * go back; without it, for the sequence as it is.
+   */
+  public void asOf(int tokens) {
+    asOf = tokens;
+  }
+
+  /** Tokens of the sequence that the decision is meant for, so many unless it says otherwise. */
+  public int asOfOr(int length) {
+    return asOf < 0 ? length : asOf;
   }
 
   /** The entries to drop. */

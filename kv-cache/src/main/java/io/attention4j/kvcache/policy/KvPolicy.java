@@ -2,6 +2,8 @@ package io.attention4j.kvcache.policy;
 
 import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.LayerShape;
+import io.attention4j.engine.operator.TokenRanker;
+import java.util.Optional;
 
 /**
  * Which tokens each KV head keeps. Immutable and shared by all layers and sequences.
@@ -24,6 +26,16 @@ public interface KvPolicy {
 
   /** Decoded tokens from one decision to the next; 0 decides at the end of prompts only. */
   int interval();
+
+  /** See {@link KvCache.Factory#lookahead}. */
+  default int lookahead(int promptTokens) {
+    return 0;
+  }
+
+  /** See {@link KvCache.Factory#ranker}. */
+  default Optional<TokenRanker> ranker() {
+    return Optional.empty();
+  }
 
   /**
    * What it remembers of a new sequence in one layer.

@@ -19,6 +19,7 @@ public final class ObservedRows {
   private int rows;
   private long firstPosition;
   private boolean continued;
+  private int lookahead;
 
   /** Rows of nothing yet. */
   public ObservedRows(Device device) {
@@ -31,6 +32,7 @@ public final class ObservedRows {
    * @param queries F32 [&gt;= firstRow + rows, queryHeads, headDim], rotated, contiguous
    * @param rowLse F32 [&gt;= firstRow + rows, queryHeads] or null
    * @param angles of the rows, or null
+   * @param guessedTokens see {@link #lookahead}
    */
   public ObservedRows of(
       Tensor queries,
@@ -39,7 +41,8 @@ public final class ObservedRows {
       int first,
       int count,
       long position,
-      boolean moreFollows) {
+      boolean moreFollows,
+      int guessedTokens) {
     q = queries;
     lse = rowLse;
     rope = angles;
@@ -47,6 +50,7 @@ public final class ObservedRows {
     rows = count;
     firstPosition = position;
     continued = moreFollows;
+    lookahead = guessedTokens;
     return this;
   }
 
@@ -63,6 +67,11 @@ public final class ObservedRows {
   /** Whether more of the same prompt follows. */
   public boolean continued() {
     return continued;
+  }
+
+  /** Tokens at the end of the prompt under way that a draft model guessed. */
+  public int lookahead() {
+    return lookahead;
   }
 
   /** Reads a row's query of one query head: headDim elements. */

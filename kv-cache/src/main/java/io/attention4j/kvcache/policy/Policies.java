@@ -2,6 +2,7 @@ package io.attention4j.kvcache.policy;
 
 import io.attention4j.engine.operator.KvCacheContext;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.TokenRanker;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -14,6 +15,9 @@ public final class Policies {
 
   /** Methods that drop nothing and choose what to read: attention operators of the same name. */
   public static final Set<String> OPERATORS = Set.of("quest");
+
+  /** Methods that shorten prompts and leave the cache alone. */
+  public static final Set<String> RANKERS = Set.of(SpecPc.ID);
 
   private static final Map<String, BiFunction<OptionSpec, KvCacheContext, KvPolicy>> POLICIES =
       new TreeMap<>();
@@ -28,6 +32,7 @@ public final class Policies {
     POLICIES.put(H2o.ID, (option, context) -> H2o.of(option));
     POLICIES.put(ExpectedAttention.ID, (option, context) -> ExpectedAttention.of(option));
     POLICIES.put(Razor.ID, Razor::of);
+    POLICIES.put(SpecKv.ID, (option, context) -> SpecKv.of(option));
     POLICIES.put(Duo.ID, (option, context) -> Duo.of(option));
   }
 
@@ -36,6 +41,15 @@ public final class Policies {
   /** Names of the policies that drop tokens. */
   public static Set<String> names() {
     return POLICIES.keySet();
+  }
+
+  /**
+   * The ranker that an option names, one of {@link #RANKERS}.
+   *
+   * @throws IllegalArgumentException if a setting is unknown or out of range
+   */
+  public static TokenRanker ranker(OptionSpec option) {
+    return SpecPc.of(option);
   }
 
   /**

@@ -6,18 +6,29 @@ import java.util.Comparator;
 import java.util.stream.IntStream;
 
 /**
- * SnapKV's scores: the mean attention weight that the newest rows put on an entry, over rows and
- * the query heads of the group, smoothed along the positions by an average over {@code kernel}
- * entries (zero padding counted). The rows' own entries get an infinite score.
+ * The scores of SnapKV and SpecKV: the mean (or highest) attention weight that the newest rows put
+ * on an entry, over rows and the query heads of the group, smoothed along the positions by the mean
+ * (zero padding counted) or the maximum of {@code kernel} entries. The rows' own entries get an
+ * infinite score.
  */
 final class WindowVote {
   private final LayerShape shape;
   private final AttentionMass mass;
   private final int kernel;
+  private final Reduction ofRows;
+  private final Reduction ofNeighbours;
 
+  /** Means of both kinds. */
   WindowVote(LayerShape shape, int kernel, String policy) {
+    this(shape, kernel, Reduction.MEAN, Reduction.MEAN, policy);
+  }
+
+  WindowVote(
+      LayerShape shape, int kernel, Reduction ofRows, Reduction ofNeighbours, String policy) {
     this.shape = shape;
     this.kernel = kernel;
+    this.ofRows = ofRows;
+    this.ofNeighbours = ofNeighbours;
     mass = new AttentionMass(shape, policy);
   }
 
@@ -27,14 +38,16 @@ final class WindowVote {
     long firstRow = window.position(0);
     for (int head = 0; head < scores.length; head++) {
       double[] votes = new double[entries.count(head)];
-      mass.of(
-          entries,
-          head,
-          window,
-          (entry, weights) -> votes[entry] = Arrays.stream(weights).sum() / weights.length);
+      mass.of(entries, head, window, (entry, weights) -> votes[entry] = ofRows(weights));
       scores[head] = pooled(entries, head, votes, firstRow);
     }
     return scores;
+  }
+
+  private double ofRows(double[] weights) {
+    return ofRows == Reduction.MAX
+        ? Arrays.stream(weights).max().orElse(0)
+        : Arrays.stream(weights).sum() / weights.length;
   }
 
   private double[] pooled(KvEntries entries, int head, double[] votes, long firstRow) {
@@ -55,12 +68,14 @@ final class WindowVote {
         continue;
       }
       double sum = 0;
+      double most = 0;
       int from = Math.max(0, i - kernel / 2);
       int to = Math.min(before - 1, i + kernel / 2);
       for (int j = from; j <= to; j++) {
         sum += votes[order[j]];
+        most = Math.max(most, votes[order[j]]);
       }
-      pooled[order[i]] = sum / kernel;
+      pooled[order[i]] = ofNeighbours == Reduction.MAX ? most : sum / kernel;
     }
     return pooled;
   }

@@ -23,6 +23,7 @@ import io.attention4j.llm.decoder.Linear.Product;
 import io.attention4j.llm.loading.WeightLoader;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
 
 /** Binds the weights of a layer to kernels and activations. */
@@ -76,7 +77,8 @@ final class BlockLoader {
             : List.of(new ScoreModifier.SoftCap(attention.softCap())),
         List.of(),
         own.rope() < 0 ? null : attention.ropes().get(own.rope()).spec(),
-        contextTokens);
+        contextTokens,
+        sizes.modelDim());
   }
 
   /** Loads a layer; what was opened is closed if that fails. */
@@ -129,7 +131,7 @@ final class BlockLoader {
     String lacks = null;
     if (!needs.directions().contains(Needs.Direction.CAUSAL)) {
       lacks = "a use other than causal decoding, for " + needs.directions();
-    } else if (!needs.extras().isEmpty()) {
+    } else if (!Set.of(Needs.EMBEDDINGS).containsAll(needs.extras())) {
       lacks = "inputs that this decoder does not compute: " + new TreeSet<>(needs.extras());
     } else {
       for (String name : new TreeSet<>(needs.weights())) {

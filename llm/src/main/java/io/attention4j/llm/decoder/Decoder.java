@@ -5,12 +5,15 @@ import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
+import io.attention4j.engine.operator.Needs;
+import io.attention4j.engine.operator.Operators;
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.operator.RecurrentState;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
+import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.architecture.ModelConfig;
@@ -66,6 +69,7 @@ public final class Decoder implements AutoCloseable {
   private final LayerInputs inputs = new LayerInputs();
   private final int[] tokens;
   private final int[] positions;
+  private final Tensor embeddings;
   private LayerState[] states = new LayerState[1];
 
   /**
@@ -122,6 +126,15 @@ public final class Decoder implements AutoCloseable {
           HostCopy.between(first.activations().residual, last.activations().residual, device);
       handoverLayer = host.count();
     }
+    embeddings =
+        needsEmbeddings(options.attention())
+            ? arena.allocate(DType.F32, options.maxRows(), sizes.modelDim())
+            : null;
+    if (embeddings != null && host != null) {
+      throw new IllegalArgumentException(
+          "an attention operator that reads the embeddings of tokens keeps all layers on one"
+              + " device; leave deviceLayers out");
+    }
     tokens = new int[options.maxRows()];
     positions = new int[options.maxRows()];
     elementwise =
@@ -156,6 +169,12 @@ public final class Decoder implements AutoCloseable {
     while (blocks.size() < end) {
       blocks.add(keep(loader.apply(blocks.size())));
     }
+  }
+
+  private static boolean needsEmbeddings(List<OptionSpec> attention) {
+    Operators operators = new Operators();
+    return attention.stream()
+        .anyMatch(option -> operators.create(option).needs().extras().contains(Needs.EMBEDDINGS));
   }
 
   private IntFunction<Block> loader(
@@ -270,7 +289,11 @@ public final class Decoder implements AutoCloseable {
   void run(Step[] steps, int count) {
     gather(steps, count);
     int rows = batch.totalRows();
-    embed(rows);
+    embed(rows, first.activations().residual);
+    if (embeddings != null) {
+      embed(rows, embeddings);
+      inputs.extra(Needs.EMBEDDINGS, embeddings);
+    }
     first.fillAngles(positions, rows);
     if (handover != null) {
       last.fillAngles(positions, rows);
@@ -297,7 +320,9 @@ public final class Decoder implements AutoCloseable {
     int row = 0;
     for (int s = 0; s < count; s++) {
       Step step = steps[s];
-      batch.continued(batch.add(step.rows, step.position), step.continued);
+      int sequence = batch.add(step.rows, step.position);
+      batch.continued(sequence, step.continued);
+      batch.lookahead(sequence, step.lookahead);
       for (int i = 0; i < step.rows; i++) {
         tokens[row] = step.tokens[step.from + i];
         positions[row++] = step.position + i;
@@ -305,22 +330,20 @@ public final class Decoder implements AutoCloseable {
     }
   }
 
-  private void embed(int rows) {
+  private void embed(int rows, Tensor target) {
     Activations activations = first.activations();
     long elements = (long) rows * config.sizes().modelDim();
-    embedding.run(tokenTable, tokens, rows, activations.residual);
+    embedding.run(tokenTable, tokens, rows, target);
     float scale = config.embedding().scale();
     if (scale != 1) {
-      elementwise.run(
-          ElementwiseKernel.Operation.SCALE, activations.residual, null, scale, elements);
+      elementwise.run(ElementwiseKernel.Operation.SCALE, target, null, scale, elements);
     }
     if (embeddingNorm != null) {
-      embeddingNorm.run(activations.residual, rows, activations.residual);
+      embeddingNorm.run(target, rows, target);
     }
     if (positionTable != null) {
       positionEmbedding.run(positionTable, positions, rows, activations.branch);
-      elementwise.run(
-          ElementwiseKernel.Operation.ADD, activations.residual, activations.branch, 0, elements);
+      elementwise.run(ElementwiseKernel.Operation.ADD, target, activations.branch, 0, elements);
     }
   }
 

@@ -42,6 +42,7 @@ public final class Step {
   int rows;
   int position;
   boolean continued;
+  int lookahead;
   Output output;
   int outputFrom;
   RowSink sink;
@@ -79,6 +80,12 @@ public final class Step {
   /** Says whether the next step of this sequence brings more of the same prompt. */
   public Step continued(boolean moreFollows) {
     continued = moreFollows;
+    return this;
+  }
+
+  /** Says how many tokens at the end of the prompt under way are a draft model's guesses. */
+  public Step lookahead(int guessedTokens) {
+    lookahead = guessedTokens;
     return this;
   }
 

@@ -2,6 +2,7 @@ package io.attention4j.llm.mapping;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -23,10 +24,30 @@ public final class WholeFile {
    * Writes to a file beside the target, syncs it and renames it.
    *
    * @throws NoSuchFileException if the target's folder does not exist; names the folder
-   * @throws IOException if writing fails; the target is then as it was
+   * @throws IOException if writing fails, with the target, the system's reason and the remedy; the
+   *     target is then as it was
    */
   public static void write(Path target, Content content) throws IOException {
     Path absolute = target.toAbsolutePath();
+    try {
+      replace(absolute, content);
+    } catch (NoSuchFileException e) {
+      throw e;
+    } catch (IOException e) {
+      String reason =
+          e instanceof AccessDeniedException
+              ? "the folder does not allow it"
+              : e.getMessage() == null ? e.toString() : e.getMessage();
+      throw new IOException(
+          absolute
+              + " cannot be written: "
+              + reason
+              + "; what was there is as before, free space or name another folder",
+          e);
+    }
+  }
+
+  private static void replace(Path absolute, Content content) throws IOException {
     Path folder = absolute.getParent();
     if (!Files.isDirectory(folder)) {
       throw new NoSuchFileException(folder.toString());

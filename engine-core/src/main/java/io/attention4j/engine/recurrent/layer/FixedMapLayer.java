@@ -60,6 +60,11 @@ public final class FixedMapLayer implements SequenceLayer {
   }
 
   @Override
+  public long[] lengths(long tokens) {
+    return new long[] {tokens * weights.v().out()};
+  }
+
+  @Override
   public Rows run(Rows hidden, Rows embeddings, SequenceState state) {
     int past = Math.toIntExact(state.tokens());
     if (hidden.tokens() > maxTokens - past) {

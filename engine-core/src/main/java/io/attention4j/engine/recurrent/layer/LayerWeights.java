@@ -7,11 +7,17 @@ import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.SplittableRandom;
 
-/** Weights of one layer as float64, by the names that a file such as safetensors gives them. */
+/**
+ * Weights of one layer as float64, by the names that a file such as safetensors gives them, or
+ * drawn at random from a seed, which makes an untrained layer.
+ */
 public final class LayerWeights {
   private final WeightSource source;
+  private final long seed;
   private final String prefix;
+  private final String remedy;
 
   /**
    * Weights whose names start with a prefix.
@@ -19,13 +25,36 @@ public final class LayerWeights {
    * @param prefix with its separator, such as {@code layers.3.}; may be empty
    */
   public LayerWeights(WeightSource source, String prefix) {
+    this(source, prefix, "");
+  }
+
+  /**
+   * Weights whose names start with a prefix.
+   *
+   * @param remedy what to do if one is missing, appended to the message; may be empty
+   */
+  public LayerWeights(WeightSource source, String prefix, String remedy) {
+    this(source, 0, prefix, remedy);
+  }
+
+  private LayerWeights(WeightSource source, long seed, String prefix, String remedy) {
     this.source = source;
+    this.seed = seed;
     this.prefix = prefix;
+    this.remedy = remedy;
+  }
+
+  /**
+   * Untrained weights: matrices uniform within 1 / sqrt(first extent), norms 1, other vectors 0.
+   * The same seed, prefix and name give the same numbers everywhere.
+   */
+  public static LayerWeights untrained(long seed, String prefix) {
+    return new LayerWeights(null, seed, prefix, "");
   }
 
   /** The weights of a part of the layer. */
   public LayerWeights under(String part) {
-    return new LayerWeights(source, prefix + part + ".");
+    return new LayerWeights(source, seed, prefix + part + ".", remedy);
   }
 
   /**
@@ -50,6 +79,9 @@ public final class LayerWeights {
    */
   public double[] values(String name, long... extents) {
     Shape wanted = Shape.of(extents);
+    if (source == null) {
+      return drawn(name, wanted);
+    }
     Optional<Tensor> found = source.weight(prefix + name);
     if (found.isEmpty()) {
       throw new IllegalArgumentException(
@@ -58,7 +90,8 @@ public final class LayerWeights {
               + name
               + "' "
               + wanted
-              + ", which this layer computes with");
+              + ", which this layer computes with"
+              + remedy);
     }
     Tensor tensor = found.get();
     if (!tensor.shape().equals(wanted) || !tensor.isContiguous()) {
@@ -69,6 +102,20 @@ public final class LayerWeights {
     if (!Arrays.stream(values).allMatch(Double::isFinite)) {
       throw new IllegalArgumentException(
           "'" + prefix + name + "' has elements that are not finite");
+    }
+    return values;
+  }
+
+  private double[] drawn(String name, Shape shape) {
+    double[] values = new double[Math.toIntExact(shape.elements())];
+    if (shape.rank() < 2) {
+      Arrays.fill(values, name.startsWith("norm") ? 1 : 0);
+      return values;
+    }
+    SplittableRandom random = new SplittableRandom(31 * seed + (prefix + name).hashCode());
+    double reach = 1 / Math.sqrt(shape.extent(0));
+    for (int i = 0; i < values.length; i++) {
+      values[i] = random.nextDouble(-reach, reach);
     }
     return values;
   }

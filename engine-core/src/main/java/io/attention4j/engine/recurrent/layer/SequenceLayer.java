@@ -1,6 +1,7 @@
 package io.attention4j.engine.recurrent.layer;
 
 import io.attention4j.engine.recurrent.Rows;
+import java.util.Arrays;
 
 /**
  * One layer of a causal sequence model, without the norm before it and the residual around it.
@@ -26,4 +27,12 @@ public interface SequenceLayer {
    * @throws IllegalArgumentException if the shapes do not fit; names both
    */
   Rows run(Rows hidden, Rows embeddings, SequenceState state);
+
+  /**
+   * Lengths of a state's arrays after so many tokens, by which a saved one is checked; those of an
+   * empty sequence where a state does not grow.
+   */
+  default long[] lengths(long tokens) {
+    return Arrays.stream(newState().values()).mapToLong(part -> part.length).toArray();
+  }
 }

@@ -42,6 +42,27 @@ public class SequenceState {
     }
   }
 
+  /** A copy of the arrays, for saving. */
+  public final double[][] values() {
+    return Arrays.stream(parts).map(double[]::clone).toArray(double[][]::new);
+  }
+
+  /**
+   * Becomes what {@link #values} gave of a state of the same layer after as many tokens.
+   *
+   * @throws IllegalArgumentException if there are more or fewer arrays
+   */
+  public final void set(long seen, double[][] values) {
+    if (values.length != parts.length) {
+      throw new IllegalArgumentException(
+          "a state of " + values.length + " arrays is not one of " + parts.length);
+    }
+    tokens = seen;
+    for (int i = 0; i < parts.length; i++) {
+      assign(i, values[i]);
+    }
+  }
+
   /** In place where the length allows, since a layer may hold the array. */
   private void assign(int i, double[] values) {
     if (parts[i].length == values.length) {

@@ -29,6 +29,11 @@ public final class SigmoidLayer implements SequenceLayer {
   }
 
   @Override
+  public long[] lengths(long tokens) {
+    return new long[] {tokens * weights.k().out(), tokens * weights.v().out()};
+  }
+
+  @Override
   public Rows run(Rows hidden, Rows embeddings, SequenceState state) {
     Rows q = weights.q().apply(hidden);
     Rows k = state.append(0, weights.k().apply(hidden));

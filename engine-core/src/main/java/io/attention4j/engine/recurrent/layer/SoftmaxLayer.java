@@ -60,6 +60,12 @@ public final class SoftmaxLayer implements SequenceLayer {
   }
 
   @Override
+  public long[] lengths(long tokens) {
+    long kept = Math.min(tokens, windowTokens - 1L);
+    return new long[] {kept * weights.k().out(), kept * weights.v().out()};
+  }
+
+  @Override
   public Rows run(Rows hidden, Rows embeddings, SequenceState state) {
     Rows asked = source == Source.HIDDEN ? hidden : embeddings;
     Rows k = state.append(0, weights.k().apply(asked));

@@ -131,6 +131,23 @@ public final class TitansLayer implements SequenceLayer {
   }
 
   @Override
+  public long[] lengths(long tokens) {
+    long[] lengths = SequenceLayer.super.lengths(tokens);
+    if (kind == Kind.MAG || kind == Kind.MAL) {
+      long kept = Math.min(tokens, settings.attentionTokens() - 1L) * width();
+      lengths[KEYS] += kept;
+      lengths[VALUES] += kept;
+    } else if (kind == Kind.MAC && tokens > 0) {
+      // A segment stays until the next begins.
+      long kept = ((tokens - 1) % settings.attentionTokens() + 1) * width();
+      for (int part : new int[] {KEYS, VALUES, CONTEXT_KEYS, CONTEXT_VALUES}) {
+        lengths[part] += kept;
+      }
+    }
+    return lengths;
+  }
+
+  @Override
   public Rows run(Rows hidden, Rows embeddings, SequenceState state) {
     if (hidden.width() != width()) {
       throw new IllegalArgumentException(

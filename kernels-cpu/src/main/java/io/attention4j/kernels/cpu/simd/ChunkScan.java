@@ -9,7 +9,6 @@ import io.attention4j.engine.spi.LinearScanSpec.Write;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.recurrent.ScanCall;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -33,8 +32,6 @@ import jdk.incubator.vector.VectorOperators;
  * overflows, however strong the decay, and no exponential of a sum occurs.
  */
 final class ChunkScan {
-  private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
-
   /** Tokens of a chunk. */
   static final int CHUNK = 64;
 
@@ -58,7 +55,15 @@ final class ChunkScan {
   private float[][] states = {};
 
   private float[] state;
+
+  /** Keeps the JIT from leaving the reads out. */
+  private float touched;
+
   private final float[] decay;
+
+  /** Products of decays since the chunk's start, [C + 1, keyDim]; the first row is ones. */
+  private final float[] since;
+
   private final float[] q;
   private final float[] r;
   private final float[] k;
@@ -94,6 +99,8 @@ final class ChunkScan {
     recalls = spec.write() != Write.ADD;
     lowRank = spec.write() == Write.LOW_RANK;
     decay = new float[CHUNK * keyDim];
+    since = new float[(CHUNK + 1) * keyDim];
+    Arrays.fill(since, 0, keyDim, 1);
     q = new float[Math.multiplyExact(group, CHUNK * keyDim)];
     r = new float[CHUNK * keyDim];
     k = new float[CHUNK * keyDim];
@@ -132,9 +139,11 @@ final class ChunkScan {
       call.state().copy(0, head, states[head - from], 0);
     }
     for (int token = 0; token < call.tokens(); token += CHUNK) {
+      int tokens = Math.min(CHUNK, call.tokens() - token);
+      touch(call, from, to, token, tokens);
       for (int head = from; head < to; head++) {
         state = states[head - from];
-        chunk(call, head, token, Math.min(CHUNK, call.tokens() - token));
+        chunk(call, head, token, tokens);
       }
     }
     for (int head = from; head < to; head++) {
@@ -144,119 +153,160 @@ final class ChunkScan {
     }
   }
 
+  /**
+   * Brings the chunk's rows of all heads near: memory delivers a token's heads, side by side,
+   * faster in one stream than head by head.
+   */
+  private void touch(ScanCall call, int from, int to, int token, int tokens) {
+    if (to - from == 1) {
+      return;
+    }
+    int heads = to - from;
+    touched += ScanRows.touch(call.k(), token, tokens, from, heads * keyDim);
+    touched += ScanRows.touch(call.v(), token, tokens, from, heads * valueDim);
+    touched += ScanRows.touch(call.q(), token, tokens, from * group, heads * group * keyDim);
+    if (spec.decay() == Decay.KEY) {
+      touched += ScanRows.touch(call.decay(), token, tokens, from, heads * keyDim);
+    }
+    if (lowRank) {
+      touched += ScanRows.touch(call.read(), token, tokens, from, heads * keyDim);
+      touched += ScanRows.touch(call.write(), token, tokens, from, heads * keyDim);
+    }
+  }
+
   private void chunk(ScanCall call, int head, int from, int tokens) {
     int padded = Math.ceilDiv(tokens, BLOCK) * BLOCK;
-    load(call, head, from, tokens, padded);
-    Arrays.fill(beforeBlock, 1);
-    for (int b = 0; b < padded; b += BLOCK) {
-      block(b);
+    pad(tokens, padded);
+    boolean mild = loadDecayed(call, head, from, tokens);
+    if (mild) {
+      weighAll(padded);
+    } else {
+      load(call, head, from, tokens, padded);
+      Arrays.fill(beforeBlock, 1);
+      for (int b = 0; b < padded; b += BLOCK) {
+        block(b);
+      }
     }
     for (int b = 0; recalls && b < padded; b += BLOCK) {
       recall(b);
     }
     for (int g = 0; g < group; g++) {
       respond(g, padded);
-      write(y, valueDim, tokens, call.out(), from, head * group + g);
+      ScanRows.write(y, valueDim, tokens, call.out(), from, head * group + g);
     }
-    advance(padded);
+    advance(padded, mild);
   }
 
-  /** Tokens beyond the last are zeros that decay nothing. */
-  private void load(ScanCall call, int head, int from, int tokens, int padded) {
-    boolean fewer = tokens < padded;
-    if (fewer) {
-      Arrays.fill(k, tokens * keyDim, padded * keyDim, 0);
-      Arrays.fill(r, tokens * keyDim, padded * keyDim, 0);
-      Arrays.fill(u, tokens * valueDim, padded * valueDim, 0);
-      Arrays.fill(beta, tokens, padded, 0);
-      if (lowRank) {
-        Arrays.fill(w, tokens * keyDim, padded * keyDim, 0);
+  /** Tokens beyond the last are zeros. */
+  private void pad(int tokens, int padded) {
+    if (tokens == padded) {
+      return;
+    }
+    Arrays.fill(k, tokens * keyDim, padded * keyDim, 0);
+    Arrays.fill(r, tokens * keyDim, padded * keyDim, 0);
+    Arrays.fill(u, tokens * valueDim, padded * valueDim, 0);
+    Arrays.fill(beta, tokens, padded, 0);
+    if (lowRank) {
+      Arrays.fill(w, tokens * keyDim, padded * keyDim, 0);
+    }
+    for (int g = 0; g < group; g++) {
+      int at = g * CHUNK * keyDim;
+      Arrays.fill(q, at + tokens * keyDim, at + padded * keyDim, 0);
+    }
+  }
+
+  /**
+   * Loads a chunk whose decays keep at least 2^-40 as one block: queries times the decay since its
+   * start, keys divided by it.
+   *
+   * @return whether they keep as much; else nothing is loaded
+   */
+  private boolean loadDecayed(ScanCall call, int head, int from, int tokens) {
+    switch (spec.decay()) {
+      case NONE -> Arrays.fill(since, keyDim, (tokens + 1) * keyDim, 1);
+      case HEAD -> {
+        call.decay().gather(from, tokens, head, headDecay);
+        ScanStep.exp(headDecay);
+        float product = 1;
+        for (int t = 0; t < tokens; t++) {
+          product *= headDecay[t];
+          Arrays.fill(since, (t + 1) * keyDim, (t + 2) * keyDim, product);
+        }
       }
-      for (int g = 0; g < group; g++) {
-        int at = g * CHUNK * keyDim;
-        Arrays.fill(q, at + tokens * keyDim, at + padded * keyDim, 0);
+      case KEY -> ScanRows.readPowers(call.decay(), from, tokens, head, Exp2.LOG2_E, keyDim, since);
+    }
+    System.arraycopy(since, tokens * keyDim, beforeBlock, 0, keyDim);
+    if (!(ScanRows.least(beforeBlock) >= LEAST_QUOTIENT)) {
+      return false;
+    }
+    ScanRows.readOver(call.k(), from, tokens, head, keyDim, since, keyDim, k);
+    ScanRows.read(call.v(), from, tokens, head, 1, valueDim, u, 0);
+    switch (spec.write()) {
+      case ADD -> {}
+      case DELTA -> {
+        call.beta().gather(from, tokens, head, beta);
+        ScanRows.readTimes(call.k(), from, tokens, head, -1, keyDim, since, keyDim, r, 0);
+      }
+      case LOW_RANK -> {
+        ScanRows.readTimes(call.read(), from, tokens, head, 1, keyDim, since, 0, r, 0);
+        ScanRows.readOver(call.write(), from, tokens, head, keyDim, since, keyDim, w);
       }
     }
-    if (fewer || spec.decay() == Decay.NONE) {
+    for (int g = 0; g < group; g++) {
+      int query = head * group + g;
+      int to = g * CHUNK * keyDim;
+      ScanRows.readTimes(call.q(), from, tokens, query, spec.scale(), keyDim, since, keyDim, q, to);
+    }
+    return true;
+  }
+
+  /** Pair weights of such a chunk. */
+  private void weighAll(int padded) {
+    ScanRows.turn(k, keysAcross, 0, padded, keyDim, CHUNK);
+    if (lowRank) {
+      ScanRows.turn(w, writersAcross, 0, padded, keyDim, CHUNK);
+    }
+    for (int b = 0; b < padded; b += BLOCK) {
+      weighBlock(b, b + BLOCK);
+      triangles(b);
+    }
+  }
+
+  /** Loads a chunk as it is; tokens beyond the last decay nothing. */
+  private void load(ScanCall call, int head, int from, int tokens, int padded) {
+    if (tokens < padded || spec.decay() == Decay.NONE) {
       Arrays.fill(decay, 0, padded * keyDim, 1);
     }
-    read(call.k(), from, tokens, head, 1, keyDim, k, 0);
-    read(call.v(), from, tokens, head, 1, valueDim, u, 0);
+    ScanRows.read(call.k(), from, tokens, head, 1, keyDim, k, 0);
+    ScanRows.read(call.v(), from, tokens, head, 1, valueDim, u, 0);
     switch (spec.decay()) {
       case NONE -> {}
       case HEAD -> {
         call.decay().gather(from, tokens, head, headDecay);
+        ScanStep.exp(headDecay);
         for (int t = 0; t < tokens; t++) {
-          Arrays.fill(decay, t * keyDim, (t + 1) * keyDim, (float) Math.exp(headDecay[t]));
+          Arrays.fill(decay, t * keyDim, (t + 1) * keyDim, headDecay[t]);
         }
       }
       case KEY -> {
-        read(call.decay(), from, tokens, head, Exp2.LOG2_E, keyDim, decay, 0);
-        exp2(decay, tokens * keyDim);
+        ScanRows.read(call.decay(), from, tokens, head, Exp2.LOG2_E, keyDim, decay, 0);
+        ScanRows.exp2(decay, tokens * keyDim);
       }
     }
     switch (spec.write()) {
       case ADD -> {}
       case DELTA -> {
         call.beta().gather(from, tokens, head, beta);
-        read(call.k(), from, tokens, head, -1, keyDim, r, 0);
+        ScanRows.negate(k, r, tokens * keyDim);
       }
       case LOW_RANK -> {
-        read(call.read(), from, tokens, head, 1, keyDim, r, 0);
-        read(call.write(), from, tokens, head, 1, keyDim, w, 0);
+        ScanRows.read(call.read(), from, tokens, head, 1, keyDim, r, 0);
+        ScanRows.read(call.write(), from, tokens, head, 1, keyDim, w, 0);
       }
     }
     for (int g = 0; g < group; g++) {
       int query = head * group + g;
-      read(call.q(), from, tokens, query, spec.scale(), keyDim, q, g * CHUNK * keyDim);
-    }
-  }
-
-  /**
-   * Copies rows times a factor. A call of MemorySegment.copy would take longer than a row. Methods
-   * that touch memory are small and of their own here: in a large one C2 gives up inlining, and
-   * boxes every vector.
-   */
-  private static void read(
-      ScanCall.Source source,
-      int token,
-      int tokens,
-      int head,
-      float factor,
-      int width,
-      float[] target,
-      int to) {
-    MemorySegment memory = source.memory();
-    long rowBytes = source.rowBytes();
-    long first = source.at(token, head);
-    FloatVector factors = FloatVector.broadcast(FLOAT, factor);
-    for (int t = 0; t < tokens; t++) {
-      long at = first + t * rowBytes;
-      for (int i = 0; i < width; i += LANES) {
-        FloatVector.fromMemorySegment(FLOAT, memory, at + (long) i * Float.BYTES, LE)
-            .mul(factors)
-            .intoArray(target, to + t * width + i);
-      }
-    }
-  }
-
-  private static void write(
-      float[] rows, int width, int tokens, ScanCall.Source target, int token, int head) {
-    MemorySegment memory = target.memory();
-    long rowBytes = target.rowBytes();
-    long first = target.at(token, head);
-    for (int t = 0; t < tokens; t++) {
-      long at = first + t * rowBytes;
-      for (int i = 0; i < width; i += LANES) {
-        FloatVector.fromArray(FLOAT, rows, t * width + i)
-            .intoMemorySegment(memory, at + (long) i * Float.BYTES, LE);
-      }
-    }
-  }
-
-  private static void exp2(float[] x, int count) {
-    for (int i = 0; i < count; i += LANES) {
-      Exp2.upTo127(FloatVector.fromArray(FLOAT, x, i)).intoArray(x, i);
+      ScanRows.read(call.q(), from, tokens, query, spec.scale(), keyDim, q, g * CHUNK * keyDim);
     }
   }
 
@@ -264,9 +314,9 @@ final class ChunkScan {
   private void block(int b) {
     Arrays.fill(sinceBlock, 1);
     for (int t = b; t < b + BLOCK; t++) {
-      multiply(sinceBlock, 0, decay, t * keyDim);
+      ScanRows.multiply(sinceBlock, 0, decay, t * keyDim, keyDim);
     }
-    boolean mild = least(sinceBlock) >= LEAST_QUOTIENT;
+    boolean mild = ScanRows.least(sinceBlock) >= LEAST_QUOTIENT;
     if (!mild) {
       inside(b);
     }
@@ -275,26 +325,26 @@ final class ChunkScan {
       int at = t * keyDim;
       // LOW_RANK recalls before the token's own decay, DELTA after it.
       if (lowRank) {
-        multiply(r, at, sinceBlock, 0);
+        ScanRows.multiply(r, at, sinceBlock, 0, keyDim);
       }
-      multiply(sinceBlock, 0, decay, at);
+      ScanRows.multiply(sinceBlock, 0, decay, at, keyDim);
       if (recalls && !lowRank) {
-        multiply(r, at, sinceBlock, 0);
+        ScanRows.multiply(r, at, sinceBlock, 0, keyDim);
       }
       for (int g = 0; g < group; g++) {
-        multiply(q, g * CHUNK * keyDim + at, sinceBlock, 0);
+        ScanRows.multiply(q, g * CHUNK * keyDim + at, sinceBlock, 0, keyDim);
       }
       if (mild) {
-        divide(k, at, sinceBlock);
+        ScanRows.divide(k, at, sinceBlock, keyDim);
         if (lowRank) {
-          divide(w, at, sinceBlock);
+          ScanRows.divide(w, at, sinceBlock, keyDim);
         }
       }
     }
     if (mild) {
-      turn(k, keysAcross, b);
+      ScanRows.turn(k, keysAcross, b, BLOCK, keyDim, CHUNK);
       if (lowRank) {
-        turn(w, writersAcross, b);
+        ScanRows.turn(w, writersAcross, b, BLOCK, keyDim, CHUNK);
       }
     }
     weighBlock(b, mild ? b + BLOCK : b);
@@ -306,22 +356,22 @@ final class ChunkScan {
       }
     } else {
       decayAcross(keysAcross, b);
-      turn(k, keysAcross, b);
+      ScanRows.turn(k, keysAcross, b, BLOCK, keyDim, CHUNK);
       if (lowRank) {
         decayAcross(writersAcross, b);
-        turn(w, writersAcross, b);
+        ScanRows.turn(w, writersAcross, b, BLOCK, keyDim, CHUNK);
       }
     }
     // From here on queries and recalls carry the decay from the chunk's start.
     for (int t = b; t < b + BLOCK && b > 0; t++) {
       if (recalls) {
-        multiply(r, t * keyDim, beforeBlock, 0);
+        ScanRows.multiply(r, t * keyDim, beforeBlock, 0, keyDim);
       }
       for (int g = 0; g < group; g++) {
-        multiply(q, (g * CHUNK + t) * keyDim, beforeBlock, 0);
+        ScanRows.multiply(q, (g * CHUNK + t) * keyDim, beforeBlock, 0, keyDim);
       }
     }
-    multiply(beforeBlock, 0, sinceBlock, 0);
+    ScanRows.multiply(beforeBlock, 0, sinceBlock, 0, keyDim);
   }
 
   /** Weights of a block's tokens with the first {@code known} tokens of the chunk. */
@@ -358,22 +408,6 @@ final class ChunkScan {
     }
   }
 
-  private float least(float[] values) {
-    FloatVector least = FloatVector.broadcast(FLOAT, 1);
-    for (int i = 0; i < keyDim; i += LANES) {
-      least = least.min(FloatVector.fromArray(FLOAT, values, i));
-    }
-    return least.reduceLanes(VectorOperators.MIN);
-  }
-
-  private void divide(float[] x, int at, float[] divisors) {
-    for (int i = 0; i < keyDim; i += LANES) {
-      FloatVector.fromArray(FLOAT, x, at + i)
-          .div(FloatVector.fromArray(FLOAT, divisors, i))
-          .intoArray(x, at + i);
-    }
-  }
-
   private void pairs(float[] left, int at, float[] across, float[] weights, int to, int before) {
     Products.run(
         left, at, keyDim, 1, across, 0, CHUNK, weights, to, CHUNK, BLOCK, keyDim, before, false);
@@ -392,10 +426,10 @@ final class ChunkScan {
       int at = i * keyDim;
       for (int j = b; j < i; j++) {
         if (lowRank) {
-          rk[i * CHUNK + j] = dot(r, at, k, j * keyDim);
-          rw[i * CHUNK + j] = dot(r, at, w, j * keyDim);
-          multiply(w, j * keyDim, decay, at);
-          multiply(k, j * keyDim, decay, at);
+          rk[i * CHUNK + j] = ScanRows.dot(r, at, k, j * keyDim, keyDim);
+          rw[i * CHUNK + j] = ScanRows.dot(r, at, w, j * keyDim, keyDim);
+          ScanRows.multiply(w, j * keyDim, decay, at, keyDim);
+          ScanRows.multiply(k, j * keyDim, decay, at, keyDim);
         } else if (recalls) {
           rk[i * CHUNK + j] = decayedDot(r, at, at, j * keyDim);
         }
@@ -405,9 +439,12 @@ final class ChunkScan {
         int to = (g * CHUNK + i) * CHUNK;
         for (int j = b; j <= i; j++) {
           boolean first = g == 0 && !recalls && j < i;
-          qk[to + j] = first ? decayedDot(q, query, at, j * keyDim) : dot(q, query, k, j * keyDim);
+          qk[to + j] =
+              first
+                  ? decayedDot(q, query, at, j * keyDim)
+                  : ScanRows.dot(q, query, k, j * keyDim, keyDim);
           if (lowRank) {
-            qw[to + j] = dot(q, query, w, j * keyDim);
+            qw[to + j] = ScanRows.dot(q, query, w, j * keyDim, keyDim);
           }
         }
         if (lowRank) {
@@ -430,41 +467,12 @@ final class ChunkScan {
     return sum.reduceLanes(VectorOperators.ADD);
   }
 
-  private float dot(float[] x, int at, float[] other, int from) {
-    FloatVector sum = FloatVector.zero(FLOAT);
-    for (int i = 0; i < keyDim; i += LANES) {
-      sum =
-          FloatVector.fromArray(FLOAT, x, at + i)
-              .fma(FloatVector.fromArray(FLOAT, other, from + i), sum);
-    }
-    return sum.reduceLanes(VectorOperators.ADD);
-  }
-
-  private void multiply(float[] x, int at, float[] factors, int from) {
-    for (int i = 0; i < keyDim; i += LANES) {
-      FloatVector.fromArray(FLOAT, x, at + i)
-          .mul(FloatVector.fromArray(FLOAT, factors, from + i))
-          .intoArray(x, at + i);
-    }
-  }
-
   /** Brings the first keys of the chunk to the block's end. */
   private void decayAcross(float[] across, int known) {
     for (int d = 0; d < keyDim; d++) {
       FloatVector factor = FloatVector.broadcast(FLOAT, sinceBlock[d]);
       for (int j = d * CHUNK; j < d * CHUNK + known; j += LANES) {
         FloatVector.fromArray(FLOAT, across, j).mul(factor).intoArray(across, j);
-      }
-    }
-  }
-
-  /** Lays a block's rows across. */
-  private void turn(float[] rows, float[] across, int b) {
-    for (int d = 0; d < keyDim; d++) {
-      int to = d * CHUNK + b;
-      int at = b * keyDim + d;
-      for (int j = 0; j < BLOCK; j++) {
-        across[to + j] = rows[at + j * keyDim];
       }
     }
   }
@@ -495,25 +503,7 @@ final class ChunkScan {
     if (lowRank && b > 0) {
       weigh(rw, b * CHUNK, z, z, to, BLOCK, b);
     }
-    float[] values = lowRank ? z : u;
-    float[] weights = lowRank ? rw : rk;
-    for (int i = b; i < b + BLOCK; i++) {
-      for (int c = 0; c < valueDim; c += LANES) {
-        FloatVector sum = FloatVector.fromArray(FLOAT, z, i * valueDim + c);
-        for (int j = b; j < i; j++) {
-          sum =
-              FloatVector.fromArray(FLOAT, values, j * valueDim + c)
-                  .fma(FloatVector.broadcast(FLOAT, weights[i * CHUNK + j]), sum);
-        }
-        if (lowRank) {
-          sum.intoArray(z, i * valueDim + c);
-        } else {
-          sum.add(FloatVector.fromArray(FLOAT, u, i * valueDim + c))
-              .mul(beta[i])
-              .intoArray(u, i * valueDim + c);
-        }
-      }
-    }
+    BlockSolve.run(lowRank ? rw : rk, CHUNK, z, lowRank ? null : u, beta, b, BLOCK, valueDim);
   }
 
   /** target += weights values, over the first {@code known} tokens. */
@@ -549,16 +539,31 @@ final class ChunkScan {
     }
   }
 
-  private void advance(int padded) {
+  /**
+   * The state after the chunk.
+   *
+   * @param mild whether keys are divided by the decay since the chunk's start, so that the sum
+   *     decays with the state; else they have decayed already
+   */
+  private void advance(int padded, boolean mild) {
+    if (!mild) {
+      decayState();
+    }
+    gain(keysAcross, u, padded);
+    if (lowRank) {
+      gain(writersAcross, z, padded);
+    }
+    if (mild) {
+      decayState();
+    }
+  }
+
+  private void decayState() {
     for (int d = 0; d < keyDim; d++) {
       for (int c = 0; c < valueDim; c += LANES) {
         int at = d * valueDim + c;
         FloatVector.fromArray(FLOAT, state, at).mul(beforeBlock[d]).intoArray(state, at);
       }
-    }
-    gain(keysAcross, u, padded);
-    if (lowRank) {
-      gain(writersAcross, z, padded);
     }
   }
 

@@ -288,6 +288,7 @@ final class Decode {
       partials.set(partial + r, room.max[r], room.sum[r]);
       int to = partials.weightedAt(partial + r);
       values.unpack(room.sums, r / 4 * values.sumFloats(), r % 4, partials.weighted(), to);
+      room.addGroups(r, partials.weighted(), to, spec.valueDim());
     }
   }
 

@@ -2,11 +2,14 @@ package io.attention4j.kernels.cpu.simd;
 
 import static io.attention4j.engine.attention.KvFormat.Q8.scaleOffset;
 import static io.attention4j.kernels.cpu.attention.TileTable.KEYS;
+import static io.attention4j.kernels.cpu.simd.GroupLines.COLUMNS;
 
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.AttentionInputs;
 import io.attention4j.engine.attention.AttentionSpec;
 import io.attention4j.engine.attention.GatheredKeys;
+import io.attention4j.engine.attention.KvFormat.Grouped;
+import io.attention4j.engine.attention.KvFormat.Grouped.Axis;
 import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.Selection;
@@ -20,8 +23,8 @@ import java.util.Arrays;
 
 /**
  * Walks over the pages of a chunk's runs for {@link Decode}: scores of all rows, then sums of
- * values. Gathered keys are copied to a page of their own first; Q4 pages and those of groups are
- * expanded by tiles.
+ * values. Gathered keys are copied to a page of their own first; Q4 pages are expanded by tiles,
+ * those of groups read as codes ({@link GroupLines}) where their axis allows.
  */
 final class DecodePages {
   private final AttentionSpec spec;
@@ -80,6 +83,7 @@ final class DecodePages {
   /** Sums the values of the room's runs. */
   void addValues(int sequence, int kvHead, DecodeRoom room) {
     Arrays.fill(room.sums, 0, room.quads * values.sumFloats(), 0);
+    Arrays.fill(room.groupSums, 0, room.quads * room.valueHalves * GroupLines.SUMS, 0);
     GatheredKeys gathered =
         in.selection() instanceof Selection.Gathered(GatheredKeys keys) ? keys : null;
     int key = 0;
@@ -110,7 +114,9 @@ final class DecodePages {
       }
       int part = Math.min(page.length() - at, keys - k);
       MemorySegment memory = PageFormat.host(page.keys());
-      if (expandsKeys) {
+      if (page.keyFormat() instanceof Grouped format && format.axis() == Axis.CHANNEL) {
+        scoreGroups(format, memory, page, at, part, key + k, room);
+      } else if (expandsKeys) {
         expandKeys(page, at, part, room, 0);
         scoreQuads(room.gathered, 0, KEYS, 0, part, key + k, room);
       } else {
@@ -160,6 +166,78 @@ final class DecodePages {
     }
   }
 
+  /** Scores of keys by channel, without expanding them. */
+  private void scoreGroups(
+      Grouped format,
+      MemorySegment memory,
+      KvPage page,
+      int slot,
+      int count,
+      int key,
+      DecodeRoom room) {
+    int dim = spec.headDim();
+    int end = slot + count;
+    for (int half = slot / COLUMNS; half * COLUMNS < end; half++) {
+      int from = Math.max(slot, half * COLUMNS);
+      int keys = Math.min(end, (half + 1) * COLUMNS) - from;
+      for (int quad = 0; quad < room.quads; quad++) {
+        Arrays.fill(room.halfSums, 0);
+        GroupLines.add(
+            format,
+            memory,
+            page.keyOffset(),
+            page.capacity(),
+            dim,
+            half,
+            0,
+            dim,
+            room.lines,
+            quad * 4 * dim,
+            room.halfSums,
+            0,
+            room.multipliers);
+        int to = room.scoresAt(quad, key + from - slot);
+        if (keys == COLUMNS) {
+          GroupLines.interleave(room.halfSums, 0, room.scores, to);
+        } else {
+          GroupLines.interleave(room.halfSums, 0, room.halfScores, 0);
+          int first = 4 * (from - half * COLUMNS);
+          System.arraycopy(room.halfScores, first, room.scores, to, 4 * keys);
+        }
+      }
+    }
+  }
+
+  /** Sums of values by token, without expanding them. */
+  private void addGroups(
+      Grouped format,
+      MemorySegment memory,
+      KvPage page,
+      int slot,
+      int count,
+      int key,
+      DecodeRoom room) {
+    int dim = spec.valueDim();
+    for (int quad = 0; quad < room.quads; quad++) {
+      for (int half = 0; half * COLUMNS < dim; half++) {
+        GroupLines.add(
+            format,
+            memory,
+            page.valueOffset(),
+            page.capacity(),
+            dim,
+            half,
+            slot,
+            count,
+            room.scores,
+            room.scoresAt(quad, key),
+            room.groupSums,
+            (quad * room.valueHalves + half) * GroupLines.SUMS,
+            room.multipliers);
+      }
+    }
+  }
+
   private boolean scoreEntries(
       GatheredKeys gathered, int sequence, int kvHead, int run, int key, DecodeRoom room) {
     int first = room.runSlot[run];
@@ -206,7 +284,11 @@ final class DecodePages {
       }
       int part = Math.min(page.length() - at, keys - k);
       MemorySegment memory = PageFormat.host(page.values());
-      if (expandsValues) {
+      if (page.valueFormat() instanceof Grouped format
+          && format.axis() == Axis.TOKEN
+          && at % format.blockLines() == 0) {
+        addGroups(format, memory, page, at, part, key + k, room);
+      } else if (expandsValues) {
         expandValues(page, at, part, room, 0);
         addQuads(room.gathered, 0, KEYS, 0, part, key + k, room);
       } else {

@@ -79,6 +79,26 @@ final class DecodeRoom {
   /** On the way there: [KEYS, dim]. */
   final float[] expanded;
 
+  /**
+   * Queries of each quad as [headDim][4], and room for {@link GroupLines}; empty without groups.
+   */
+  final float[] lines;
+
+  /** Scratch memory of {@link GroupLines}. */
+  final float[] multipliers;
+
+  /** Sums of a half of a segment of keys. */
+  final float[] halfSums = new float[GroupLines.SUMS];
+
+  /** The same, by key. */
+  final float[] halfScores = new float[GroupLines.SUMS];
+
+  /** Halves of segments of a value; 0 without groups. */
+  final int valueHalves;
+
+  /** Sums of values in groups: [quad][half][4][32]. */
+  final float[] groupSums;
+
   /** First slot of each run; for gathered keys the first entry. */
   int[] runSlot = new int[16];
 
@@ -116,7 +136,16 @@ final class DecodeRoom {
                 || PageFormat.expands(spec.valueFormat())
             ? Arena.ofAuto().allocate(gatheredBytes(spec), Tensor.ALIGNMENT_BYTES)
             : null;
+    boolean groups = groups(spec.keyFormat()) || groups(spec.valueFormat());
+    lines = new float[groups ? MOST_ROWS * headDim : 0];
+    multipliers = new float[groups ? GroupLines.scratch(Math.max(TileTable.KEYS, headDim)) : 0];
+    valueHalves = groups ? Math.ceilDiv(spec.valueDim(), GroupLines.COLUMNS) : 0;
+    groupSums = new float[MOST_ROWS / 4 * valueHalves * GroupLines.SUMS];
     expanded = gathered == null ? null : new float[(int) (gathered.byteSize() / Float.BYTES)];
+  }
+
+  private static boolean groups(KvFormat format) {
+    return format instanceof KvFormat.Grouped || format instanceof KvFormat.Staircase;
   }
 
   private static long gatheredBytes(AttentionSpec spec) {
@@ -162,6 +191,10 @@ final class DecodeRoom {
     for (int i = 0; i < quads; i++) {
       inBlocks[i] = dots.pack(q, i * 4 * headDim, packed, i * dots.packedFloats());
     }
+    for (int i = 0; lines.length > 0 && i < quads * 4 * headDim; i++) {
+      int quad = i / (4 * headDim);
+      lines[i] = q[(4 * quad + i % 4) * headDim + i / 4 % headDim];
+    }
   }
 
   /** Adds a run of keys. */
@@ -195,6 +228,14 @@ final class DecodeRoom {
       }
     }
     return true;
+  }
+
+  /** Adds the sums of values in groups of a row. */
+  void addGroups(int ofRow, float[] to, int at, int valueDim) {
+    for (int d = 0; valueHalves > 0 && d < valueDim; d++) {
+      int half = ofRow / 4 * valueHalves + d / GroupLines.COLUMNS;
+      to[at + d] += groupSums[(4 * half + ofRow % 4) * GroupLines.COLUMNS + d % GroupLines.COLUMNS];
+    }
   }
 
   /** Index in {@link #scores} of a key of a quad. */

@@ -118,7 +118,9 @@ final class Prefill {
   int chunks(int sequence, int kvHead) {
     int keys = table.length(sequence, kvHead);
     boolean few = (long) batch.rows(sequence) * spec.groupSize() <= MOST_CUT_LANES;
-    return few && out.maxima() == null && keys >= 2 * CHUNK_KEYS ? Math.ceilDiv(keys, CHUNK_KEYS) : 1;
+    return few && out.maxima() == null && keys >= 2 * CHUNK_KEYS
+        ? Math.ceilDiv(keys, CHUNK_KEYS)
+        : 1;
   }
 
   /**

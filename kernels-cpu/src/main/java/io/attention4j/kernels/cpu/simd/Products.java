@@ -6,8 +6,8 @@ import static io.attention4j.kernels.cpu.simd.Species.LANES;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * Small matrix products on arrays, C (+)= A B: four rows by four vectors of C in registers. A is
- * read element by element with strides of its own, so it may lie transposed.
+ * Small matrix products on arrays, C (+)= A B: four rows by four vectors of C, or eight by two, in
+ * registers. A is read element by element with strides of its own, so it may lie transposed.
  */
 final class Products {
   private Products() {}
@@ -51,6 +51,14 @@ final class Products {
             cRow,
             depth,
             add);
+      }
+    }
+    if (rows % 8 == 0) {
+      for (; j + 2 * LANES <= columns; j += 2 * LANES) {
+        for (int i = 0; i < rows; i += 8) {
+          int to = cAt + i * cRow + j;
+          tall(a, aAt + i * aRow, aRow, aColumn, b, bAt + j, bRow, c, to, cRow, depth, add);
+        }
       }
     }
     for (; j < columns; j += LANES) {
@@ -154,6 +162,86 @@ final class Products {
     c31.intoArray(c, c3 + LANES);
     c32.intoArray(c, c3 + 2 * LANES);
     c33.intoArray(c, c3 + 3 * LANES);
+  }
+
+  /** Eight rows by two vectors, for few columns. */
+  private static void tall(
+      float[] a,
+      int aAt,
+      int aRow,
+      int aColumn,
+      float[] b,
+      int bAt,
+      int bRow,
+      float[] c,
+      int cAt,
+      int cRow,
+      int depth,
+      boolean add) {
+    FloatVector c00 = start(c, cAt, add);
+    FloatVector c01 = start(c, cAt + LANES, add);
+    FloatVector c10 = start(c, cAt + cRow, add);
+    FloatVector c11 = start(c, cAt + cRow + LANES, add);
+    FloatVector c20 = start(c, cAt + 2 * cRow, add);
+    FloatVector c21 = start(c, cAt + 2 * cRow + LANES, add);
+    FloatVector c30 = start(c, cAt + 3 * cRow, add);
+    FloatVector c31 = start(c, cAt + 3 * cRow + LANES, add);
+    FloatVector c40 = start(c, cAt + 4 * cRow, add);
+    FloatVector c41 = start(c, cAt + 4 * cRow + LANES, add);
+    FloatVector c50 = start(c, cAt + 5 * cRow, add);
+    FloatVector c51 = start(c, cAt + 5 * cRow + LANES, add);
+    FloatVector c60 = start(c, cAt + 6 * cRow, add);
+    FloatVector c61 = start(c, cAt + 6 * cRow + LANES, add);
+    FloatVector c70 = start(c, cAt + 7 * cRow, add);
+    FloatVector c71 = start(c, cAt + 7 * cRow + LANES, add);
+    int at = aAt;
+    int from = bAt;
+    for (int p = 0; p < depth; p++) {
+      FloatVector b0 = FloatVector.fromArray(FLOAT, b, from);
+      FloatVector b1 = FloatVector.fromArray(FLOAT, b, from + LANES);
+      FloatVector factor = FloatVector.broadcast(FLOAT, a[at]);
+      c00 = factor.fma(b0, c00);
+      c01 = factor.fma(b1, c01);
+      factor = FloatVector.broadcast(FLOAT, a[at + aRow]);
+      c10 = factor.fma(b0, c10);
+      c11 = factor.fma(b1, c11);
+      factor = FloatVector.broadcast(FLOAT, a[at + 2 * aRow]);
+      c20 = factor.fma(b0, c20);
+      c21 = factor.fma(b1, c21);
+      factor = FloatVector.broadcast(FLOAT, a[at + 3 * aRow]);
+      c30 = factor.fma(b0, c30);
+      c31 = factor.fma(b1, c31);
+      factor = FloatVector.broadcast(FLOAT, a[at + 4 * aRow]);
+      c40 = factor.fma(b0, c40);
+      c41 = factor.fma(b1, c41);
+      factor = FloatVector.broadcast(FLOAT, a[at + 5 * aRow]);
+      c50 = factor.fma(b0, c50);
+      c51 = factor.fma(b1, c51);
+      factor = FloatVector.broadcast(FLOAT, a[at + 6 * aRow]);
+      c60 = factor.fma(b0, c60);
+      c61 = factor.fma(b1, c61);
+      factor = FloatVector.broadcast(FLOAT, a[at + 7 * aRow]);
+      c70 = factor.fma(b0, c70);
+      c71 = factor.fma(b1, c71);
+      at += aColumn;
+      from += bRow;
+    }
+    c00.intoArray(c, cAt);
+    c01.intoArray(c, cAt + LANES);
+    c10.intoArray(c, cAt + cRow);
+    c11.intoArray(c, cAt + cRow + LANES);
+    c20.intoArray(c, cAt + 2 * cRow);
+    c21.intoArray(c, cAt + 2 * cRow + LANES);
+    c30.intoArray(c, cAt + 3 * cRow);
+    c31.intoArray(c, cAt + 3 * cRow + LANES);
+    c40.intoArray(c, cAt + 4 * cRow);
+    c41.intoArray(c, cAt + 4 * cRow + LANES);
+    c50.intoArray(c, cAt + 5 * cRow);
+    c51.intoArray(c, cAt + 5 * cRow + LANES);
+    c60.intoArray(c, cAt + 6 * cRow);
+    c61.intoArray(c, cAt + 6 * cRow + LANES);
+    c70.intoArray(c, cAt + 7 * cRow);
+    c71.intoArray(c, cAt + 7 * cRow + LANES);
   }
 
   private static void narrow(

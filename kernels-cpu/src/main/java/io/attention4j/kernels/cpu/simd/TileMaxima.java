@@ -12,8 +12,9 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
- * The largest score of every lane of a piece of work in every block of keys. Scores are in registers'
- * reach when the softmax of a tile begins, so they cost one more pass over a tile. One per worker.
+ * The largest score of every lane of a piece of work in every block of keys. Scores are in
+ * registers' reach when the softmax of a tile begins, so they cost one more pass over a tile. One
+ * per worker.
  */
 final class TileMaxima {
   private static final int WIDTH = QueryLanes.WIDTH;

@@ -2,8 +2,8 @@ package io.attention4j.kernels.cpu.simd;
 
 /**
  * Has a vector loop compiled beside the first work. Until C2 has compiled it, a call of the Vector
- * API is a call that allocates its result, some thousand times slower; a loop in plain Java with the
- * same result, bit for bit, does the work meanwhile. Which of the two runs therefore shows in
+ * API is a call that allocates its result, some thousand times slower; a loop in plain Java with
+ * the same result, bit for bit, does the work meanwhile. Which of the two runs therefore shows in
  * nothing but time.
  *
  * <p>One instance a loop and JVM, since code is compiled once a JVM. Safe for all threads.
