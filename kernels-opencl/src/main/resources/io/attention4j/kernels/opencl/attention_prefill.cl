@@ -96,20 +96,14 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
     for (int a = 0; a < 4; a++) {
       float w[4];
       vstore4(scores[a] * scale, 0, w);
-      for (int b = 0; b < 4; b++) weights[(ki + b) * STRIDE + ri + a] = w[b];
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    // One place for masks and modifiers: in the loops above there would be sixteen.
-#pragma unroll 1
-    for (int e = i; e < ROWS * TILE; e += ITEMS) {
-      int r = e % ROWS;
-      int k = e / ROWS;
-      float x = -INFINITY;
-      if (r < vectors && k < count) {
-        x = score_of(weights[k * STRIDE + r], t, sequence, segment, bits, bias, s, heads[r], rows[r],
-            k, mask);
+      for (int b = 0; b < 4; b++) {
+        float x = -INFINITY;
+        if (ri + a < vectors && ki + b < count) {
+          x = score_of(w[b], t, sequence, segment, bits, bias, s, heads[ri + a], rows[ri + a],
+              ki + b, mask);
+        }
+        weights[(ki + b) * STRIDE + ri + a] = x;
       }
-      weights[k * STRIDE + r] = x;
     }
     if (i == 0) odd = 0;
     barrier(CLK_LOCAL_MEM_FENCE);
