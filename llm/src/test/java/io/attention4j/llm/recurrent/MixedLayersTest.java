@@ -101,8 +101,7 @@ class MixedLayersTest {
   }
 
   private String refusal(String model, String attention) {
-    return assertThrows(Exception.class, () -> load(model, attention).close())
-        .getMessage();
+    return assertThrows(Exception.class, () -> load(model, attention).close()).getMessage();
   }
 
   @Test
