@@ -12,7 +12,10 @@ import java.util.function.IntConsumer;
  * <p>One instance a loop and JVM, since code is compiled once a JVM. Safe for all threads.
  */
 final class WarmUp {
-  /** If the loop is slow for so long, this JVM does not compile it, and plain Java stays. */
+  /**
+   * After so long the loop is taken as it is: on a busy machine compiled calls may be slow too, and
+   * plain Java must not stay for that.
+   */
   private static final long PATIENCE_NANOS = 20_000_000_000L;
 
   /** Calls in a row that must be fast: one may be chance. */
@@ -67,11 +70,8 @@ final class WarmUp {
   private void work() {
     long end = System.nanoTime() + PATIENCE_NANOS;
     int fast = 0;
-    while (fast < FAST_CALLS) {
-      long start = System.nanoTime();
-      if (start > end) {
-        return;
-      }
+    long start;
+    while (fast < FAST_CALLS && (start = System.nanoTime()) < end) {
       loop.accept(turns);
       long nanos = System.nanoTime() - start;
       fast = nanos <= compiledNanos ? fast + 1 : 0;
