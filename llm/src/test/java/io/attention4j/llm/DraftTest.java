@@ -181,16 +181,17 @@ class DraftTest {
 
   @Test
   void refusesADraftThatNothingUsesAndCachesWithoutOne() {
+    Path bard = bard();
     var unused =
         assertThrows(
             IllegalArgumentException.class,
-            () -> LanguageModel.load(bard(), options("f16", bard())).close());
+            () -> LanguageModel.load(bard, options("f16", bard)).close());
     assertTrue(unused.getMessage().contains("makes no use of the draft"), unused.getMessage());
     for (String cache : new String[] {"speckv:tokens=64", "specpc:tokens=64;window=8"}) {
       var missing =
           assertThrows(
               IllegalArgumentException.class,
-              () -> LanguageModel.load(bard(), options(cache, null)).close());
+              () -> LanguageModel.load(bard, options(cache, null)).close());
       assertTrue(missing.getMessage().contains("--draft-model"), missing.getMessage());
     }
   }
