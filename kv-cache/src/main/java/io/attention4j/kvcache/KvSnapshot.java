@@ -2,12 +2,12 @@ package io.attention4j.kvcache;
 
 import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.operator.StateBytes;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
-import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -50,7 +50,7 @@ final class KvSnapshot {
     header.putInt(MAGIC).putInt(VERSION).putInt(kvHeads).putInt(length);
     header.putInt(layout.keyDim()).putInt(layout.valueDim());
     header.putInt(code(layout.keyFormat())).putInt(code(layout.valueFormat()));
-    writeFully(channel, header.flip());
+    StateBytes.write(header.flip(), channel);
   }
 
   /** Writes the filled slots of the pages of one head. */
@@ -73,7 +73,7 @@ final class KvSnapshot {
   static int readHeader(ReadableByteChannel channel, PageLayout layout, int kvHeads, int maxTokens)
       throws IOException {
     ByteBuffer header = header();
-    readFully(channel, header);
+    StateBytes.read(header, channel);
     header.flip();
     int magic = header.getInt();
     int version = header.getInt();
@@ -190,7 +190,7 @@ final class KvSnapshot {
       throws IOException {
     for (long at = 0; at < memory.byteSize(); at += pieceBytes) {
       long bytes = Math.min(pieceBytes, memory.byteSize() - at);
-      writeFully(channel, memory.asSlice(at, bytes).asByteBuffer());
+      StateBytes.write(memory.asSlice(at, bytes).asByteBuffer(), channel);
     }
   }
 
@@ -199,25 +199,11 @@ final class KvSnapshot {
       throws IOException {
     for (long at = 0; at < memory.byteSize(); at += pieceBytes) {
       long bytes = Math.min(pieceBytes, memory.byteSize() - at);
-      readFully(channel, memory.asSlice(at, bytes).asByteBuffer());
+      StateBytes.read(memory.asSlice(at, bytes).asByteBuffer(), channel);
     }
   }
 
   private static ByteBuffer header() {
     return ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-  }
-
-  static void writeFully(WritableByteChannel channel, ByteBuffer bytes) throws IOException {
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
-    }
-  }
-
-  static void readFully(ReadableByteChannel channel, ByteBuffer bytes) throws IOException {
-    while (bytes.hasRemaining()) {
-      if (channel.read(bytes) < 0) {
-        throw new EOFException("the snapshot ends " + bytes.remaining() + " bytes early");
-      }
-    }
   }
 }

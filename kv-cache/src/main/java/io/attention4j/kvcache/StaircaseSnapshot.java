@@ -2,6 +2,7 @@ package io.attention4j.kvcache;
 
 import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.operator.StateBytes;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
@@ -44,8 +45,8 @@ final class StaircaseSnapshot {
       for (int i = 0; i < cache.pageCount(); i++) {
         KvPage page = cache.page(head, i);
         if (page.keyFormat() instanceof KvFormat.Grouped) {
-          KvSnapshot.writeFully(channel, keys(page).asByteBuffer());
-          KvSnapshot.writeFully(channel, values(page).asByteBuffer());
+          StateBytes.write(keys(page).asByteBuffer(), channel);
+          StateBytes.write(values(page).asByteBuffer(), channel);
         } else {
           KvSnapshot.writeSlots(channel, room.device(), new KvPage[] {page}, 1);
         }
@@ -83,8 +84,8 @@ final class StaircaseSnapshot {
       for (int i = 0; i < cache.pageCount(); i++) {
         KvPage page = cache.page(head, i);
         if (page.keyFormat() instanceof KvFormat.Grouped) {
-          KvSnapshot.readFully(channel, keys(page).asByteBuffer());
-          KvSnapshot.readFully(channel, values(page).asByteBuffer());
+          StateBytes.read(keys(page).asByteBuffer(), channel);
+          StateBytes.read(values(page).asByteBuffer(), channel);
         } else {
           KvSnapshot.readSlots(channel, device, new KvPage[] {page}, 1);
         }

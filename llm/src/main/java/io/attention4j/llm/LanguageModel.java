@@ -212,18 +212,7 @@ public final class LanguageModel implements AutoCloseable {
    * @throws io.attention4j.llm.format.ModelFormatException as {@link #load}
    */
   public static Optional<DeviceFit> deviceFit(Path path, LoadOptions options) throws IOException {
-    List<AutoCloseable> opened = new ArrayList<>();
-    try {
-      return LoadPlan.of(
-              path,
-              options,
-              context -> CacheFactories.create(options.kvCache(), context),
-              provider(options),
-              opened)
-          .fit();
-    } finally {
-      Closing.all(opened);
-    }
+    return planned(path, options, LoadPlan::fit);
   }
 
   /**
@@ -232,15 +221,21 @@ public final class LanguageModel implements AutoCloseable {
    * @throws io.attention4j.llm.format.ModelFormatException as {@link #load}
    */
   public static MemoryEstimate estimate(Path path, LoadOptions options) throws IOException {
+    return planned(path, options, LoadPlan::memory);
+  }
+
+  private static <T> T planned(Path path, LoadOptions options, Function<LoadPlan, T> question)
+      throws IOException {
     List<AutoCloseable> opened = new ArrayList<>();
     try {
-      return LoadPlan.of(
+      LoadPlan plan =
+          LoadPlan.of(
               path,
               options,
               context -> CacheFactories.create(options.kvCache(), context),
               provider(options),
-              opened)
-          .memory();
+              opened);
+      return question.apply(plan);
     } finally {
       Closing.all(opened);
     }

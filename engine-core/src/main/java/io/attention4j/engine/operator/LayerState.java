@@ -12,9 +12,6 @@ public interface LayerState extends AutoCloseable {
   /** Tokens seen. */
   long length();
 
-  /** May start input or output for the next step; never blocks. */
-  default void prefetch() {}
-
   /** An independent copy; may share memory until either changes it. The caller closes it. */
   LayerState fork();
 

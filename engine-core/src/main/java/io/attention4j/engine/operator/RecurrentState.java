@@ -4,7 +4,6 @@ import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
-import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -181,9 +180,9 @@ public final class RecurrentState implements LayerState {
     try (Arena temporary = Arena.ofConfined()) {
       MemorySegment bytes = temporary.allocate(all.byteSize(), Tensor.ALIGNMENT_BYTES);
       device.download(all, bytes);
-      write(header, channel);
+      StateBytes.write(header, channel);
       for (long at = 0; at < bytes.byteSize(); at += 1 << 20) {
-        write(slice(bytes, at).asByteBuffer(), channel);
+        StateBytes.write(slice(bytes, at).asByteBuffer(), channel);
       }
     }
   }
@@ -192,17 +191,11 @@ public final class RecurrentState implements LayerState {
     return bytes.asSlice(at, Math.min(1 << 20, bytes.byteSize() - at));
   }
 
-  private static void write(ByteBuffer bytes, WritableByteChannel channel) throws IOException {
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
-    }
-  }
-
   @Override
   public void load(ReadableByteChannel channel) throws IOException {
     reset();
     ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    read(header, channel);
+    StateBytes.read(header, channel);
     header.flip();
     byte[] name = new byte[ID_BYTES];
     header.get(name);
@@ -229,19 +222,11 @@ public final class RecurrentState implements LayerState {
     try (Arena temporary = Arena.ofConfined()) {
       MemorySegment bytes = temporary.allocate(size, Tensor.ALIGNMENT_BYTES);
       for (long at = 0; at < size; at += 1 << 20) {
-        read(slice(bytes, at).asByteBuffer(), channel);
+        StateBytes.read(slice(bytes, at).asByteBuffer(), channel);
       }
       device.upload(bytes, all);
     }
     length = tokens;
-  }
-
-  private static void read(ByteBuffer target, ReadableByteChannel channel) throws IOException {
-    while (target.hasRemaining()) {
-      if (channel.read(target) < 0) {
-        throw new EOFException("the saved state ends early");
-      }
-    }
   }
 
   @Override

@@ -1,10 +1,10 @@
 package io.attention4j.engine.recurrent.operator;
 
 import io.attention4j.engine.operator.LayerState;
+import io.attention4j.engine.operator.StateBytes;
 import io.attention4j.engine.operator.Truncation;
 import io.attention4j.engine.recurrent.layer.SequenceLayer;
 import io.attention4j.engine.recurrent.layer.SequenceState;
-import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -118,24 +118,18 @@ final class SequenceLayerState implements LayerState {
     ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     header.put(id.getBytes(StandardCharsets.US_ASCII)).position(ID_BYTES);
     header.putInt(VERSION).putInt(values.length).putLong(length()).flip();
-    write(header, channel);
+    StateBytes.write(header, channel);
     ByteBuffer piece = ByteBuffer.allocate(PIECE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
     for (double[] array : values) {
       piece.clear().putLong(array.length);
       for (double value : array) {
         if (!piece.hasRemaining()) {
-          write(piece.flip(), channel);
+          StateBytes.write(piece.flip(), channel);
           piece.clear();
         }
         piece.putDouble(value);
       }
-      write(piece.flip(), channel);
-    }
-  }
-
-  private static void write(ByteBuffer bytes, WritableByteChannel channel) throws IOException {
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
+      StateBytes.write(piece.flip(), channel);
     }
   }
 
@@ -204,11 +198,7 @@ final class SequenceLayerState implements LayerState {
 
   private static ByteBuffer read(int bytes, ReadableByteChannel channel) throws IOException {
     ByteBuffer target = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
-    while (target.hasRemaining()) {
-      if (channel.read(target) < 0) {
-        throw new EOFException("the saved state ends early");
-      }
-    }
+    StateBytes.read(target, channel);
     return target.flip();
   }
 
