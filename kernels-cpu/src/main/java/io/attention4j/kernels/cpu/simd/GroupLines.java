@@ -156,12 +156,7 @@ final class GroupLines {
       int at) {
     int shift = 2 * half * bits;
     for (int lane = 0; lane < WORDS; lane += LANES) {
-      long from = codes + lane * 4L;
-      switch (bits) {
-        case 2 -> two(memory, from, blocks, shift, m, mAt, sums, at + lane);
-        case 4 -> four(memory, from, blocks, shift, m, mAt, sums, at + lane);
-        default -> eight(memory, from, blocks, shift, m, mAt, sums, at + lane);
-      }
+      products(bits, memory, codes + lane * 4L, blocks, shift, m, mAt, sums, at + lane);
     }
   }
 
@@ -277,8 +272,9 @@ final class GroupLines {
     }
   }
 
-  /** Blocks of 4 lines of 2 bits. */
-  private static void two(
+  /** Of one vector of each half word; a line of a block lies 4 bits times its width higher. */
+  private static void products(
+      int bits,
       MemorySegment memory,
       long from,
       int blocks,
@@ -287,6 +283,8 @@ final class GroupLines {
       int mAt,
       float[] sums,
       int at) {
+    int lines = 8 / bits;
+    int step = 4 * bits;
     FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
     FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + WORDS);
     FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS);
@@ -295,180 +293,31 @@ final class GroupLines {
     FloatVector c21 = FloatVector.fromArray(FLOAT, sums, at + 2 * COLUMNS + WORDS);
     FloatVector c30 = FloatVector.fromArray(FLOAT, sums, at + 3 * COLUMNS);
     FloatVector c31 = FloatVector.fromArray(FLOAT, sums, at + 3 * COLUMNS + WORDS);
+    int k = mAt;
     for (int b = 0; b < blocks; b++) {
       IntVector words =
           IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
       IntVector w0 = words.lanewise(LSHR, shift);
-      IntVector w1 = words.lanewise(LSHR, shift + 2);
-      int k = mAt + 16 * b;
-      FloatVector x0 = (FloatVector) w0.and(0x3).convert(I2F, 0);
-      FloatVector x1 = (FloatVector) w1.and(0x3).convert(I2F, 0);
-      FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
-      c00 = x0.fma(y, c00);
-      c01 = x1.fma(y, c01);
-      y = FloatVector.broadcast(FLOAT, m[k + 1]);
-      c10 = x0.fma(y, c10);
-      c11 = x1.fma(y, c11);
-      y = FloatVector.broadcast(FLOAT, m[k + 2]);
-      c20 = x0.fma(y, c20);
-      c21 = x1.fma(y, c21);
-      y = FloatVector.broadcast(FLOAT, m[k + 3]);
-      c30 = x0.fma(y, c30);
-      c31 = x1.fma(y, c31);
-      x0 = (FloatVector) w0.and(0x300).convert(I2F, 0);
-      x1 = (FloatVector) w1.and(0x300).convert(I2F, 0);
-      y = FloatVector.broadcast(FLOAT, m[k + 4]);
-      c00 = x0.fma(y, c00);
-      c01 = x1.fma(y, c01);
-      y = FloatVector.broadcast(FLOAT, m[k + 5]);
-      c10 = x0.fma(y, c10);
-      c11 = x1.fma(y, c11);
-      y = FloatVector.broadcast(FLOAT, m[k + 6]);
-      c20 = x0.fma(y, c20);
-      c21 = x1.fma(y, c21);
-      y = FloatVector.broadcast(FLOAT, m[k + 7]);
-      c30 = x0.fma(y, c30);
-      c31 = x1.fma(y, c31);
-      x0 = (FloatVector) w0.and(0x30000).convert(I2F, 0);
-      x1 = (FloatVector) w1.and(0x30000).convert(I2F, 0);
-      y = FloatVector.broadcast(FLOAT, m[k + 8]);
-      c00 = x0.fma(y, c00);
-      c01 = x1.fma(y, c01);
-      y = FloatVector.broadcast(FLOAT, m[k + 9]);
-      c10 = x0.fma(y, c10);
-      c11 = x1.fma(y, c11);
-      y = FloatVector.broadcast(FLOAT, m[k + 10]);
-      c20 = x0.fma(y, c20);
-      c21 = x1.fma(y, c21);
-      y = FloatVector.broadcast(FLOAT, m[k + 11]);
-      c30 = x0.fma(y, c30);
-      c31 = x1.fma(y, c31);
-      x0 = (FloatVector) w0.and(0x3000000).convert(I2F, 0);
-      x1 = (FloatVector) w1.and(0x3000000).convert(I2F, 0);
-      y = FloatVector.broadcast(FLOAT, m[k + 12]);
-      c00 = x0.fma(y, c00);
-      c01 = x1.fma(y, c01);
-      y = FloatVector.broadcast(FLOAT, m[k + 13]);
-      c10 = x0.fma(y, c10);
-      c11 = x1.fma(y, c11);
-      y = FloatVector.broadcast(FLOAT, m[k + 14]);
-      c20 = x0.fma(y, c20);
-      c21 = x1.fma(y, c21);
-      y = FloatVector.broadcast(FLOAT, m[k + 15]);
-      c30 = x0.fma(y, c30);
-      c31 = x1.fma(y, c31);
-    }
-    c00.intoArray(sums, at);
-    c01.intoArray(sums, at + WORDS);
-    c10.intoArray(sums, at + COLUMNS);
-    c11.intoArray(sums, at + COLUMNS + WORDS);
-    c20.intoArray(sums, at + 2 * COLUMNS);
-    c21.intoArray(sums, at + 2 * COLUMNS + WORDS);
-    c30.intoArray(sums, at + 3 * COLUMNS);
-    c31.intoArray(sums, at + 3 * COLUMNS + WORDS);
-  }
-
-  /** Blocks of 2 lines of 4 bits. */
-  private static void four(
-      MemorySegment memory,
-      long from,
-      int blocks,
-      int shift,
-      float[] m,
-      int mAt,
-      float[] sums,
-      int at) {
-    FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
-    FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + WORDS);
-    FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS);
-    FloatVector c11 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS + WORDS);
-    FloatVector c20 = FloatVector.fromArray(FLOAT, sums, at + 2 * COLUMNS);
-    FloatVector c21 = FloatVector.fromArray(FLOAT, sums, at + 2 * COLUMNS + WORDS);
-    FloatVector c30 = FloatVector.fromArray(FLOAT, sums, at + 3 * COLUMNS);
-    FloatVector c31 = FloatVector.fromArray(FLOAT, sums, at + 3 * COLUMNS + WORDS);
-    for (int b = 0; b < blocks; b++) {
-      IntVector words =
-          IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
-      IntVector w0 = words.lanewise(LSHR, shift);
-      IntVector w1 = words.lanewise(LSHR, shift + 4);
-      int k = mAt + 8 * b;
-      FloatVector x0 = (FloatVector) w0.and(0xf).convert(I2F, 0);
-      FloatVector x1 = (FloatVector) w1.and(0xf).convert(I2F, 0);
-      FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
-      c00 = x0.fma(y, c00);
-      c01 = x1.fma(y, c01);
-      y = FloatVector.broadcast(FLOAT, m[k + 1]);
-      c10 = x0.fma(y, c10);
-      c11 = x1.fma(y, c11);
-      y = FloatVector.broadcast(FLOAT, m[k + 2]);
-      c20 = x0.fma(y, c20);
-      c21 = x1.fma(y, c21);
-      y = FloatVector.broadcast(FLOAT, m[k + 3]);
-      c30 = x0.fma(y, c30);
-      c31 = x1.fma(y, c31);
-      x0 = (FloatVector) w0.and(0xf0000).convert(I2F, 0);
-      x1 = (FloatVector) w1.and(0xf0000).convert(I2F, 0);
-      y = FloatVector.broadcast(FLOAT, m[k + 4]);
-      c00 = x0.fma(y, c00);
-      c01 = x1.fma(y, c01);
-      y = FloatVector.broadcast(FLOAT, m[k + 5]);
-      c10 = x0.fma(y, c10);
-      c11 = x1.fma(y, c11);
-      y = FloatVector.broadcast(FLOAT, m[k + 6]);
-      c20 = x0.fma(y, c20);
-      c21 = x1.fma(y, c21);
-      y = FloatVector.broadcast(FLOAT, m[k + 7]);
-      c30 = x0.fma(y, c30);
-      c31 = x1.fma(y, c31);
-    }
-    c00.intoArray(sums, at);
-    c01.intoArray(sums, at + WORDS);
-    c10.intoArray(sums, at + COLUMNS);
-    c11.intoArray(sums, at + COLUMNS + WORDS);
-    c20.intoArray(sums, at + 2 * COLUMNS);
-    c21.intoArray(sums, at + 2 * COLUMNS + WORDS);
-    c30.intoArray(sums, at + 3 * COLUMNS);
-    c31.intoArray(sums, at + 3 * COLUMNS + WORDS);
-  }
-
-  /** Blocks of 1 line of 8 bits. */
-  private static void eight(
-      MemorySegment memory,
-      long from,
-      int blocks,
-      int shift,
-      float[] m,
-      int mAt,
-      float[] sums,
-      int at) {
-    FloatVector c00 = FloatVector.fromArray(FLOAT, sums, at);
-    FloatVector c01 = FloatVector.fromArray(FLOAT, sums, at + WORDS);
-    FloatVector c10 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS);
-    FloatVector c11 = FloatVector.fromArray(FLOAT, sums, at + COLUMNS + WORDS);
-    FloatVector c20 = FloatVector.fromArray(FLOAT, sums, at + 2 * COLUMNS);
-    FloatVector c21 = FloatVector.fromArray(FLOAT, sums, at + 2 * COLUMNS + WORDS);
-    FloatVector c30 = FloatVector.fromArray(FLOAT, sums, at + 3 * COLUMNS);
-    FloatVector c31 = FloatVector.fromArray(FLOAT, sums, at + 3 * COLUMNS + WORDS);
-    for (int b = 0; b < blocks; b++) {
-      IntVector words =
-          IntVector.fromMemorySegment(INT, memory, from + (long) b * Grouped.BLOCK_BYTES, ORDER);
-      IntVector w0 = words.lanewise(LSHR, shift);
-      IntVector w1 = words.lanewise(LSHR, shift + 8);
-      int k = mAt + 4 * b;
-      FloatVector x0 = (FloatVector) w0.and(0xff).convert(I2F, 0);
-      FloatVector x1 = (FloatVector) w1.and(0xff).convert(I2F, 0);
-      FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
-      c00 = x0.fma(y, c00);
-      c01 = x1.fma(y, c01);
-      y = FloatVector.broadcast(FLOAT, m[k + 1]);
-      c10 = x0.fma(y, c10);
-      c11 = x1.fma(y, c11);
-      y = FloatVector.broadcast(FLOAT, m[k + 2]);
-      c20 = x0.fma(y, c20);
-      c21 = x1.fma(y, c21);
-      y = FloatVector.broadcast(FLOAT, m[k + 3]);
-      c30 = x0.fma(y, c30);
-      c31 = x1.fma(y, c31);
+      IntVector w1 = words.lanewise(LSHR, shift + bits);
+      int mask = (1 << bits) - 1;
+      for (int line = 0; line < lines; line++) {
+        FloatVector x0 = (FloatVector) w0.and(mask).convert(I2F, 0);
+        FloatVector x1 = (FloatVector) w1.and(mask).convert(I2F, 0);
+        FloatVector y = FloatVector.broadcast(FLOAT, m[k]);
+        c00 = x0.fma(y, c00);
+        c01 = x1.fma(y, c01);
+        y = FloatVector.broadcast(FLOAT, m[k + 1]);
+        c10 = x0.fma(y, c10);
+        c11 = x1.fma(y, c11);
+        y = FloatVector.broadcast(FLOAT, m[k + 2]);
+        c20 = x0.fma(y, c20);
+        c21 = x1.fma(y, c21);
+        y = FloatVector.broadcast(FLOAT, m[k + 3]);
+        c30 = x0.fma(y, c30);
+        c31 = x1.fma(y, c31);
+        k += 4;
+        mask <<= step;
+      }
     }
     c00.intoArray(sums, at);
     c01.intoArray(sums, at + WORDS);
