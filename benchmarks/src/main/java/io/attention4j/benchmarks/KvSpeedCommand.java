@@ -23,8 +23,8 @@ import picocli.CommandLine.Spec;
     sortOptions = false,
     description = {
       "Measures the attention of one decoded token in all layers of a model shape (that of"
-          + " Llama-3.2-1B) over full, razor and quest caches of random keys, beside what the"
-          + " machine's bandwidth and FMA peak allow.",
+          + " Llama-3.2-1B) over full, quantised, razor and quest caches of random keys, beside"
+          + " what the machine's bandwidth and FMA peak allow.",
       ""
     })
 final class KvSpeedCommand implements Callable<Integer> {
@@ -120,6 +120,9 @@ final class KvSpeedCommand implements Callable<Integer> {
     return List.of(
         new KvSpeed.Side("full+f16", all, f16, 0, 0),
         new KvSpeed.Side("full+q8", all, 2.0 * headDim + 8, 0, 0),
+        new KvSpeed.Side("saq", all, KvSpeed.Side.ALL_HELD, 0, 0),
+        new KvSpeed.Side("kivi", all, KvSpeed.Side.ALL_HELD, 0, 0),
+        new KvSpeed.Side("kivi:bits=4", all, KvSpeed.Side.ALL_HELD, 0, 0),
         new KvSpeed.Side(razor, whole * all + (1 - whole) * few, f16, 0, 0),
         new KvSpeed.Side(quest, Math.min(keys, QUEST_TOKENS), f16, bounds, boundFlops));
   }

@@ -28,12 +28,16 @@ public final class KvSpeed {
    * @param cache its option; the first of a list is what the others are compared with
    * @param tokensRead keys that a step must read of the cache on average, by all KV heads of all
    *     layers together, divided by KV heads and layers
-   * @param bytesPerKey that the codec stores for the key and the value of a token
+   * @param bytesPerKey that the codec stores for the key and the value of a token, or {@link
+   *     #ALL_HELD}
    * @param indexBytes that a step reads beside, per KV head and layer, such as the bounds of pages
    * @param indexFlops that this takes, per KV head and layer
    */
   public record Side(
-      String cache, double tokensRead, double bytesPerKey, double indexBytes, double indexFlops) {}
+      String cache, double tokensRead, double bytesPerKey, double indexBytes, double indexFlops) {
+    /** A step reads all bytes that the cache holds. */
+    public static final double ALL_HELD = -1;
+  }
 
   /** Layers of this shape after {@code keys} tokens. */
   public KvSpeed(int layers, int queryHeads, int kvHeads, int headDim, int keys, List<Side> sides) {
@@ -104,7 +108,10 @@ public final class KvSpeed {
   private void addRow(Measured measured, int i, long held, Table table, BarChart chart) {
     Side side = sides.get(i);
     double heads = (double) shape.layers() * shape.kvHeads();
-    double bytes = heads * (side.tokensRead * side.bytesPerKey + side.indexBytes);
+    double bytes =
+        side.bytesPerKey == Side.ALL_HELD
+            ? held
+            : heads * (side.tokensRead * side.bytesPerKey + side.indexBytes);
     double flops =
         4.0 * shape.headDim() * shape.layers() * shape.queryHeads() * side.tokensRead
             + heads * side.indexFlops;
