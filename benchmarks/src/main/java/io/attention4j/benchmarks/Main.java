@@ -10,7 +10,7 @@ import picocli.CommandLine;
 
 /**
  * {@code attention}, {@code decode}, {@code linear}, {@code sparse}, {@code offload}, {@code
- * quality}, {@code kv-quality} and {@code mqar} print tables, {@code patterns} draws; every other
+ * quality}, {@code kv-pause}, {@code kv-quality}, {@code kv-speed} and {@code mqar} print tables, {@code patterns} draws; every other
  * first argument goes to JMH, which runs the benchmarks of this module.
  */
 public final class Main {
@@ -26,6 +26,7 @@ public final class Main {
         switch (args.length == 0 ? "" : args[0]) {
           case "attention" -> new AttentionCommand();
           case "decode" -> new DecodeCommand();
+          case "kv-pause" -> new KvPauseCommand();
           case "kv-quality" -> new KvQualityCommand();
           case "kv-speed" -> new KvSpeedCommand();
           case "linear" -> new LinearCommand();

@@ -5,10 +5,12 @@ import io.attention4j.engine.attention.KvFormat.Grouped;
 import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerShape;
+import io.attention4j.engine.operator.TokenRanker;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.KvWriteKernel;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** Makes {@link StaircaseKvCache}s, whose pages are pooled by size over all layers and sessions. */
 final class StaircaseCaches implements KvCache.Factory {
@@ -16,8 +18,15 @@ final class StaircaseCaches implements KvCache.Factory {
   private final BitSchedule schedule;
   private final int pageTokens;
   private final PagePools pools;
+  private final TokenRanker ranker;
 
-  StaircaseCaches(KernelSelector kernels, SlabMemory memory, BitSchedule schedule, int pageTokens) {
+  /** With what shortens prompts, or null. */
+  StaircaseCaches(
+      KernelSelector kernels,
+      SlabMemory memory,
+      BitSchedule schedule,
+      int pageTokens,
+      TokenRanker ranker) {
     if (pageTokens % Grouped.SEGMENT != 0 || pageTokens % schedule.group() != 0) {
       throw new IllegalArgumentException(
           "pages of "
@@ -32,6 +41,12 @@ final class StaircaseCaches implements KvCache.Factory {
     this.pools = new PagePools(memory);
     this.schedule = schedule;
     this.pageTokens = pageTokens;
+    this.ranker = ranker;
+  }
+
+  @Override
+  public Optional<TokenRanker> ranker() {
+    return Optional.ofNullable(ranker);
   }
 
   @Override
