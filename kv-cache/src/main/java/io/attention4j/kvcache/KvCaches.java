@@ -148,7 +148,7 @@ public final class KvCaches implements KvCacheProvider {
     }
     int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
     SlabMemory memory = memory(option.part(CacheOption.Kind.TIER, CacheOption.MEMORY), context);
-    return new StaircaseCaches(context.kernels(), memory, BitSchedule.parse(codec), page, ranker);
+    return new StaircaseCaches(context, memory, BitSchedule.parse(codec), page, ranker);
   }
 
   /** What shortens prompts where a policy is that and leaves the cache alone, or null. */
