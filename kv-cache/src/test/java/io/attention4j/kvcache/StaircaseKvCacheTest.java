@@ -418,6 +418,12 @@ class StaircaseKvCacheTest {
             tokens < 640 ? f16.promisedBytes(tokens) : run.promisedBytes(tokens), state.bytes());
       }
       assertTrue(2 * state.bytes() < f16.promisedBytes(640));
+      // A prompt that is given in pieces, each whole, never takes more than one of them beside it.
+      LayerState pieces = run.newState();
+      for (int at = 0; at < 640; at += 64) {
+        run.step(pieces, at, at + 64, false);
+        assertEquals(run.promisedBytes(at + 64), pieces.bytes());
+      }
     }
   }
 
