@@ -120,7 +120,7 @@ final class RegionKernels implements AutoCloseable {
         in,
         isFirst ? new AttentionOutputs(out, lse) : new AttentionOutputs(partOut, partLse));
     if (!isFirst) {
-      OnlineSoftmax.merge(out, lse, partOut, partLse);
+      OnlineSoftmax.merge(out, lse, partOut, partLse, kernels().device().workers());
     }
     kernelNanos += System.nanoTime() - start;
     isFirst = false;
