@@ -73,12 +73,7 @@ class OpenClTest {
 
   /** Queries and new keys come to the host, where blocks are chosen. */
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "block-topk:block=8;k=3",
-        "quest:page=8;tokens=32;dense=0",
-        NOSA
-      })
+  @ValueSource(strings = {"block-topk:block=8;k=3", "quest:page=8;tokens=32;dense=0", NOSA})
   void aChoiceByKeysGivesWhatTheReferenceGives(String option) {
     Data data = Data.random(TOKENS, 1);
     try (OperatorRun run = new OperatorRun("opencl", option);
