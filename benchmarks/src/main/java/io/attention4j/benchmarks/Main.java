@@ -10,8 +10,9 @@ import picocli.CommandLine;
 
 /**
  * {@code attention}, {@code decode}, {@code linear}, {@code sparse}, {@code offload}, {@code
- * quality}, {@code kv-pause}, {@code kv-quality}, {@code kv-speed} and {@code mqar} print tables, {@code patterns} draws; every other
- * first argument goes to JMH, which runs the benchmarks of this module.
+ * quality}, {@code kv-pause}, {@code kv-quality}, {@code kv-speed} and {@code mqar} print tables,
+ * {@code patterns} draws; every other first argument goes to JMH, which runs the benchmarks of this
+ * module.
  */
 public final class Main {
   private Main() {}

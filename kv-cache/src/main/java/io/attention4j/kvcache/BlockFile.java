@@ -76,8 +76,7 @@ final class BlockFile {
     }
     int block = taken.nextClearBit(0);
     if (block >= reserved) {
-      long bytes =
-          Math.clamp(reserved * blockBytes, LEAST_EXTENT_BYTES, MOST_EXTENT_BYTES);
+      long bytes = Math.clamp(reserved * blockBytes, LEAST_EXTENT_BYTES, MOST_EXTENT_BYTES);
       long blocks = Math.max(1, bytes / blockBytes);
       ByteBuffer zeros =
           TierFolder.zeros(Settings.ALIGNMENT); // sizes and addresses suit direct writes

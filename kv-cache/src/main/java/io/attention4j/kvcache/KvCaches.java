@@ -136,8 +136,8 @@ public final class KvCaches implements KvCacheProvider {
               + codec.name()
               + "' quantises whole pages of neighbouring tokens, but policy '"
               + (own == null ? policy.name() : own.id())
-              + "' changes single entries or reads keys as they were written; use 'full' or 'specpc',"
-              + " or codec q4 or q8");
+              + "' changes single entries or reads keys as they were written; use 'full' or"
+              + " 'specpc', or codec q4 or q8");
     }
     if (ranker == null) {
       policy.allow();

@@ -8,22 +8,14 @@ import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.operator.TokenRanker;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.KvWriteKernel;
-import io.attention4j.engine.tensor.DType;
-import io.attention4j.engine.tensor.Shape;
-import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kvcache.policy.Policies;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 
 /** Caches of the tier {@code offload}. */
 final class OffloadedCaches implements KvCache.Factory {
   private static final int DEFAULT_SLOTS = 64;
   private static final double MIB = 1 << 20;
-  private static final byte NAN = (byte) 0xFF; // in every format, of numbers or of their scales
 
   private final KernelSelector kernels;
   private final KvFormat format;
@@ -31,7 +23,6 @@ final class OffloadedCaches implements KvCache.Factory {
   private final String attention;
   private final TokenRanker ranker;
   private final Offload offload;
-  private final Map<PageLayout, Tensor> absent = new ConcurrentHashMap<>();
 
   private OffloadedCaches(
       KernelSelector kernels,
@@ -62,7 +53,6 @@ final class OffloadedCaches implements KvCache.Factory {
       OptionSpec operator,
       TokenRanker ranker) {
     tier.allow(TierFolder.SETTING, "slots", "direct", "fetch", "rate");
-    TierFolder.requireHost(kernels);
     TierFolder folder = TierFolder.of(tier);
     boolean nosa = operator != null && operator.name().equals(Policies.NOSA);
     int read = nosa ? operator.integer("k", DEFAULT_SLOTS, 1, Integer.MAX_VALUE) : DEFAULT_SLOTS;
@@ -80,7 +70,7 @@ final class OffloadedCaches implements KvCache.Factory {
         pageTokens,
         operator == null ? null : operator.toString(),
         ranker,
-        new Offload(files, options));
+        new Offload(files, options, kernels.device()));
   }
 
   private static String oneOf(OptionSpec tier, String key, String... words) {
@@ -158,14 +148,7 @@ final class OffloadedCaches implements KvCache.Factory {
             layout,
             offload.frames(layout),
             offload.passingFrames(layout),
-            absent.computeIfAbsent(layout, OffloadedCaches::absentPage),
             shape));
-  }
-
-  private static Tensor absentPage(PageLayout layout) {
-    MemorySegment page = Arena.ofAuto().allocate(layout.bytes(), Tensor.ALIGNMENT_BYTES);
-    page.fill(NAN);
-    return Tensor.of(page, DType.I8, Shape.of(layout.bytes()));
   }
 
   @Override

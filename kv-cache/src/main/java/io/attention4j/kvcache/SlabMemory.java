@@ -3,11 +3,19 @@ package io.attention4j.kvcache;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
+import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 
 /** Where a {@link PagePool} takes its slabs from. */
 interface SlabMemory {
+  /** Whether kernels of a device read memory of the host. */
+  static boolean isHost(Device device) {
+    try (Device.TensorArena arena = device.newArena()) {
+      return arena.allocate(DType.I8, 1).storage() instanceof Storage.Host;
+    }
+  }
+
   /** Bytes that a slab should have at least where pages are small. */
   long slabBytes();
 

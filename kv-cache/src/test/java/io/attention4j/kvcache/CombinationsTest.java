@@ -35,7 +35,8 @@ class CombinationsTest {
 
   private static final Map<String, String> POLICIES = new TreeMap<>();
   private static final List<String> WIDE = List.of("f32", "f16", "bf16", "q8", "q4");
-  private static final List<String> STAIRCASES = List.of("kivi:residual=0", "saq:levels=16@0,8@60,4");
+  private static final List<String> STAIRCASES =
+      List.of("kivi:residual=0", "saq:levels=16@0,8@60,4");
   private static final List<String> TIERS =
       List.of("memory", "file:dir=DIR", "offload:dir=DIR;slots=1");
 

@@ -236,8 +236,7 @@ class PolicyIdentitiesTest {
     assertEquals(1024 * KV_HEADS, quarter.entries(shape(31), 4096));
   }
 
-  private static void requirePyramid(
-      int layers, double keep, int beta, int tokens, int window) {
+  private static void requirePyramid(int layers, double keep, int beta, int tokens, int window) {
     SnapKv policy =
         SnapKv.pyramid(
             OptionSpec.parse("pyramidkv:keep=" + keep + ";beta=" + beta + ";window=" + window),

@@ -136,12 +136,22 @@ final class QuantizedRows {
   /** Quantises elements [at, at + elements) to the same places; multiples of 32. */
   void quantize(float[] x, int at, int elements) {
     for (int block = at / BLOCK; block < (at + elements) / BLOCK; block++) {
-      quantizeBlock(x, block);
+      quantizeBlock(x, block * BLOCK, block);
     }
   }
 
-  private void quantizeBlock(float[] x, int block) {
-    int at = block * BLOCK;
+  /** Quantises rows [from, to) of {@code rows} to the places that {@link ShortTiles} read. */
+  void quantizeTiles(float[] x, int from, int to, int rows, int in) {
+    int blocks = in / BLOCK;
+    for (int row = from; row < to; row++) {
+      for (int b = 0; b < blocks; b++) {
+        quantizeBlock(x, row * in + b * BLOCK, ShortTiles.tileBlock(row, b, rows, blocks));
+      }
+    }
+  }
+
+  private void quantizeBlock(float[] x, int at, int block) {
+    int to = block * BLOCK;
     FloatVector first = FloatVector.fromArray(FLOAT, x, at);
     FloatVector max = first.abs();
     for (int i = LANES; i < BLOCK; i += LANES) {
@@ -159,7 +169,7 @@ final class QuantizedRows {
               .add(ROUND)
               .reinterpretAsInts()
               .sub(ROUND_BITS);
-      code.and(0xffff).or(code.lanewise(VectorOperators.LSHL, 16)).intoArray(codes, at + i);
+      code.and(0xffff).or(code.lanewise(VectorOperators.LSHL, 16)).intoArray(codes, to + i);
       total = total.add(code);
     }
     codeSums[block] = total.reduceLanes(VectorOperators.ADD);
