@@ -19,9 +19,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * What the offloaded caches of a model share: files, frames of memory where kernels read them, one thread for input and
- * output, and the count of what it costs. Reads and writes run in the order in which they were
- * asked for, so a page is read after it was written.
+ * What the offloaded caches of a model share: files, frames of memory where kernels read them, one
+ * thread for input and output, and the count of what it costs. Reads and writes run in the order in
+ * which they were asked for, so a page is read after it was written.
  */
 final class Offload {
   private static final long IDLE_SECONDS = 2;

@@ -21,6 +21,7 @@ final class OffloadedCaches implements KvCache.Factory {
   private final int pageTokens;
   private final String attention;
   private final Offload offload;
+
   private OffloadedCaches(
       KernelSelector kernels, KvFormat format, int pageTokens, String attention, Offload offload) {
     this.kernels = kernels;

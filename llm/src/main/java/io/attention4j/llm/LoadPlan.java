@@ -35,8 +35,8 @@ record LoadPlan(
     KvCache.Factory caches,
     MemoryEstimate memory) {
   /**
-   * What is not planned with, beside one part in so many: tables of a step, staging of uploads,
-   * and the rounding of allocations to slabs.
+   * What is not planned with, beside one part in so many: tables of a step, staging of uploads, and
+   * the rounding of allocations to slabs.
    */
   private static final long RESERVE_BYTES = 1L << 20;
 

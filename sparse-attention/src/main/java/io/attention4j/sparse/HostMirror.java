@@ -109,8 +109,7 @@ final class HostMirror implements AutoCloseable {
   }
 
   private static long rounded(KvFormat format, int capacity, int dim) {
-    return (format.pageBytes(capacity, dim) + Tensor.ALIGNMENT_BYTES - 1)
-        & -Tensor.ALIGNMENT_BYTES;
+    return (format.pageBytes(capacity, dim) + Tensor.ALIGNMENT_BYTES - 1) & -Tensor.ALIGNMENT_BYTES;
   }
 
   private KvPage copy(KvPage page, long at) {

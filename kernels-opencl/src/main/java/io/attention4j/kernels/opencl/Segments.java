@@ -12,8 +12,8 @@ import java.util.List;
 
 /**
  * The keys of a step as segments of up to {@link AttentionSource#TILE}, each in one page or a list
- * of entries, and the pairs of buffers that they lie in: a launch reads a few pairs. The layout of a
- * segment is described in attention.cl (S_x, E_x).
+ * of entries, and the pairs of buffers that they lie in: a launch reads a few pairs. The layout of
+ * a segment is described in attention.cl (S_x, E_x).
  */
 final class Segments {
   private static final int WORDS = 12;
