@@ -16,8 +16,12 @@ interface SlabMemory {
     }
   }
 
-  /** Bytes that a slab should have at least where pages are small. */
-  long slabBytes();
+  /**
+   * Bytes that the next slab should have at least where pages are small.
+   *
+   * @param taken bytes of all slabs of a pool so far
+   */
+  long slabBytes(long taken);
 
   /** Whether slabs are files. */
   boolean inFile();
@@ -40,12 +44,16 @@ interface SlabMemory {
   /**
    * Memory of a device. Slabs are about this large: few enough allocations, and small enough that
    * the pages of a slab come from one head's part of a prompt's chunk, so that they are free
-   * together when a policy drops them.
+   * together when a policy drops them. Kernels of a device with memory of its own read few buffers
+   * at once, so there slabs grow with the pool.
    */
   record OnDevice(Device device) implements SlabMemory {
+    private static final long LARGEST = 64L << 20;
+
     @Override
-    public long slabBytes() {
-      return 1 << 17;
+    public long slabBytes(long taken) {
+      long least = 1 << 17;
+      return device.freeBytes().isEmpty() ? least : Math.clamp(taken / 2, least, LARGEST);
     }
 
     @Override
@@ -76,7 +84,7 @@ interface SlabMemory {
    */
   record Aligned(long alignment) implements SlabMemory {
     @Override
-    public long slabBytes() {
+    public long slabBytes(long taken) {
       return 1 << 17;
     }
 

@@ -9,7 +9,10 @@ import io.attention4j.engine.attention.Mask;
 import io.attention4j.engine.spi.Availability;
 import io.attention4j.engine.spi.KernelProvider;
 import io.attention4j.sparse.OperatorRun.Data;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.ServiceLoader;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
@@ -125,6 +128,26 @@ class OpenClTest {
         assertArrayEquals(expected, offloaded.outputs(data, steps));
       }
       assertTrue(offloaded.caches.usage().fetchedBytes() > 0, "nothing was fetched");
+    }
+  }
+
+  /** Sequences of a batch, forks that share pages, ways back and restored states. */
+  @ParameterizedTest
+  @ValueSource(strings = {NOSA, "softmax"})
+  void statesLiveOnDevicePages(String attention) throws IOException {
+    List<List<float[]>> lives = new ArrayList<>();
+    for (String kernels : List.of("reference", "opencl")) {
+      try (OperatorRun memory = run(kernels, attention, "f32+paged:page=8")) {
+        lives.add(OffloadTest.lives(memory));
+      }
+    }
+    try (OperatorRun offloaded =
+        run("opencl", attention, "f32+paged:page=8+offload:dir=DIR;slots=2")) {
+      lives.add(OffloadTest.lives(offloaded));
+    }
+    for (int i = 0; i < lives.getFirst().size(); i++) {
+      assertArrayEquals(lives.get(0).get(i), lives.get(1).get(i), TOLERANCE, "step " + i);
+      assertArrayEquals(lives.get(1).get(i), lives.get(2).get(i), "offloaded, step " + i);
     }
   }
 }
