@@ -53,8 +53,7 @@ public final class Table {
   }
 
   /**
-   * Adds rows of an earlier run, as their CSV file has them, before those that are here; of two
-   * with the same keys the one that is here stays, in the place of the other.
+   * Adds rows of an earlier run, as their CSV file has them.
    *
    * @throws IllegalArgumentException if the file has other columns; names both
    */
@@ -69,14 +68,22 @@ public final class Table {
               + names
               + "; take another folder, or measure everything anew");
     }
-    Map<List<String>, List<Object>> merged = new LinkedHashMap<>();
     for (List<String> line : lines.subList(1, lines.size())) {
+      if (line.size() != names.size()) {
+        throw new IllegalArgumentException(
+            id + ".csv has " + line.size() + " cells in the line " + line + ", not " + names.size());
+      }
       List<Object> row = new ArrayList<>();
       for (int column = 0; column < names.size(); column++) {
-        row.add(cell(column, column < line.size() ? line.get(column) : ""));
+        row.add(cell(column, line.get(column)));
       }
-      merged.put(key(row), row);
+      rows.add(Collections.unmodifiableList(row));
     }
+  }
+
+  /** Of rows with the same keys the last stays, in the place of the first. */
+  public void keepLast() {
+    Map<List<String>, List<Object>> merged = new LinkedHashMap<>();
     rows.forEach(row -> merged.put(key(row), row));
     rows.clear();
     rows.addAll(merged.values());
