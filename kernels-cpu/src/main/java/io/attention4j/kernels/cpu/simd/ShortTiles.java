@@ -139,7 +139,7 @@ final class ShortTiles {
       ShortVector cq = ap;
       ShortVector dp = ap;
       ShortVector dq = ap;
-      for (int k = 0; k < BLOCK; k += 2) {
+      for (int k = 0; k < BLOCK; k++) {
         ShortVector w0 = ShortVector.fromArray(SHORT, w, wAt + k * ROWS);
         ShortVector w1 = ShortVector.fromArray(SHORT, w, wAt + k * ROWS + RowGroups.ROWS);
         ShortVector v = IntVector.broadcast(INT, x[xb + k]).reinterpretAsShorts();
@@ -152,20 +152,6 @@ final class ShortTiles {
         cp = cp.add(w0.mul(v));
         cq = cq.add(w1.mul(v));
         v = IntVector.broadcast(INT, x[xb + k + 3 * BLOCK]).reinterpretAsShorts();
-        dp = dp.add(w0.mul(v));
-        dq = dq.add(w1.mul(v));
-        w0 = ShortVector.fromArray(SHORT, w, wAt + (k + 1) * ROWS);
-        w1 = ShortVector.fromArray(SHORT, w, wAt + (k + 1) * ROWS + RowGroups.ROWS);
-        v = IntVector.broadcast(INT, x[xb + k + 1]).reinterpretAsShorts();
-        ap = ap.add(w0.mul(v));
-        aq = aq.add(w1.mul(v));
-        v = IntVector.broadcast(INT, x[xb + k + BLOCK + 1]).reinterpretAsShorts();
-        bp = bp.add(w0.mul(v));
-        bq = bq.add(w1.mul(v));
-        v = IntVector.broadcast(INT, x[xb + k + 2 * BLOCK + 1]).reinterpretAsShorts();
-        cp = cp.add(w0.mul(v));
-        cq = cq.add(w1.mul(v));
-        v = IntVector.broadcast(INT, x[xb + k + 3 * BLOCK + 1]).reinterpretAsShorts();
         dp = dp.add(w0.mul(v));
         dq = dq.add(w1.mul(v));
       }
