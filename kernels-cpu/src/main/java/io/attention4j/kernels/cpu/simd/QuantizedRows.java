@@ -36,6 +36,7 @@ final class QuantizedRows {
   private int[] pairCodes = new int[0];
   private float[] scales = new float[0];
   private int[] codeSums = new int[0];
+  private float[] sums = new float[0];
   private int[] eighthSums = new int[0];
 
   /** Codes of element k of a row at row * in + k, twice in each int. */
@@ -75,6 +76,11 @@ final class QuantizedRows {
   /** Sum of the codes of each block. */
   int[] codeSums() {
     return codeSums;
+  }
+
+  /** Sum of the rounded x of each block, at row * in / 32 + block in any order of the codes. */
+  float[] sums() {
+    return sums;
   }
 
   /** Sum of the codes of each eight elements, after {@link #sumEighths}. */
@@ -130,6 +136,7 @@ final class QuantizedRows {
       codes = new int[elements];
       scales = new float[elements / BLOCK];
       codeSums = new int[elements / BLOCK];
+      sums = new float[elements / BLOCK];
     }
   }
 
@@ -173,6 +180,7 @@ final class QuantizedRows {
       total = total.add(code);
     }
     codeSums[block] = total.reduceLanes(VectorOperators.ADD);
+    sums[at / BLOCK] = codeSums[block] * scales[block];
   }
 
   /**

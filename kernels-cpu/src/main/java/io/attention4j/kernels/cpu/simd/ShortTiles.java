@@ -37,7 +37,7 @@ final class ShortTiles {
 
   private final short[] codes = new short[DEPTH * ROWS];
   private final float[] scales = new float[DEPTH / BLOCK * ROWS];
-  private final float[] offsets = new float[DEPTH / BLOCK * ROWS];
+  private float[] offsets = new float[0];
 
   /**
    * out[r][i] = row i of the groups . row r of x.
@@ -57,6 +57,9 @@ final class ShortTiles {
       float[] out) {
     Arrays.fill(out, 0, xRows * ROWS, 0);
     int blocks = in / BLOCK;
+    if (weight.layout().hasOffsets() && offsets.length < blocks * ROWS) {
+      offsets = new float[blocks * ROWS];
+    }
     for (int k = 0; k < in; k += DEPTH) {
       int depth = Math.min(DEPTH, in - k);
       for (int g = 0; g < groups; g++) {
@@ -71,15 +74,17 @@ final class ShortTiles {
                 codes,
                 g * RowGroups.ROWS,
                 scales,
-                offsets);
+                offsets,
+                k / BLOCK * ROWS + g * RowGroups.ROWS);
       }
       for (int r = 0; r < xRows; r += X_ROWS) {
         int xBlock = tileBlock(r, k / BLOCK, xRows, blocks);
         multiplyBlocks(codes, scales, depth / BLOCK, x.codes(), x.scales(), xBlock, out, r * ROWS);
-        if (weight.layout().hasOffsets()) {
-          addOffsets(offsets, depth / BLOCK, x, xBlock, out, r * ROWS);
-        }
       }
+    }
+    if (weight.layout().hasOffsets()) {
+      Products.run(
+          x.sums(), 0, blocks, 1, offsets, 0, ROWS, out, 0, ROWS, xRows, blocks, ROWS, true);
     }
   }
 
@@ -253,32 +258,5 @@ final class ShortTiles {
     d1.intoArray(out, outAt + 3 * ROWS + LANES);
     d2.intoArray(out, outAt + 3 * ROWS + 2 * LANES);
     d3.intoArray(out, outAt + 3 * ROWS + 3 * LANES);
-  }
-
-  /** out += offset * sum of the codes of x * scale of x. */
-  private static void addOffsets(
-      float[] offsets, int blocks, QuantizedRows x, int xBlock, float[] out, int outAt) {
-    float[] xScales = x.scales();
-    int[] codeSums = x.codeSums();
-    for (int r = 0; r < X_ROWS; r++) {
-      int to = outAt + r * ROWS;
-      FloatVector s0 = FloatVector.fromArray(FLOAT, out, to);
-      FloatVector s1 = FloatVector.fromArray(FLOAT, out, to + LANES);
-      FloatVector s2 = FloatVector.fromArray(FLOAT, out, to + 2 * LANES);
-      FloatVector s3 = FloatVector.fromArray(FLOAT, out, to + 3 * LANES);
-      for (int b = 0; b < blocks; b++) {
-        int tile = xBlock + b * X_ROWS + r;
-        FloatVector sum = FloatVector.broadcast(FLOAT, codeSums[tile] * xScales[tile]);
-        int at = b * ROWS;
-        s0 = FloatVector.fromArray(FLOAT, offsets, at).fma(sum, s0);
-        s1 = FloatVector.fromArray(FLOAT, offsets, at + LANES).fma(sum, s1);
-        s2 = FloatVector.fromArray(FLOAT, offsets, at + 2 * LANES).fma(sum, s2);
-        s3 = FloatVector.fromArray(FLOAT, offsets, at + 3 * LANES).fma(sum, s3);
-      }
-      s0.intoArray(out, to);
-      s1.intoArray(out, to + LANES);
-      s2.intoArray(out, to + 2 * LANES);
-      s3.intoArray(out, to + 3 * LANES);
-    }
   }
 }
