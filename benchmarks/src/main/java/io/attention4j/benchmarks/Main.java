@@ -11,8 +11,8 @@ import picocli.CommandLine;
 /**
  * {@code attention}, {@code compare}, {@code decode}, {@code linear}, {@code sparse}, {@code
  * offload}, {@code quality}, {@code kv-pause}, {@code kv-quality}, {@code kv-speed} and {@code
- * mqar} print tables, {@code patterns} draws; every other first argument goes to JMH, which runs the
- * benchmarks of this module.
+ * mqar} print tables, {@code patterns} draws; every other first argument goes to JMH, which runs
+ * the benchmarks of this module.
  */
 public final class Main {
   private Main() {}

@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
 
 /**
  * CPU kernels from a class path of their own, so that two versions can be compared in one JVM. Only
- * {@code io.attention4j.kernels.cpu} comes from there; what the kernels build on (tensors, the
- * SPI, worker pools) is shared.
+ * {@code io.attention4j.kernels.cpu} comes from there; what the kernels build on (tensors, the SPI,
+ * worker pools) is shared.
  */
 public final class KernelVersion implements AutoCloseable {
   private static final String PACKAGE = "io.attention4j.kernels.cpu.";
