@@ -89,9 +89,7 @@ final class PagePool {
     Tensor keys = part(all, page * keyBytes, keyBytes);
     long valueBytes = pageBytes - keyBytes;
     Tensor values =
-        valueBytes == 0
-            ? null
-            : part(all, pagesPerSlab * keyBytes + page * valueBytes, valueBytes);
+        valueBytes == 0 ? null : part(all, pagesPerSlab * keyBytes + page * valueBytes, valueBytes);
     return new PageBuffer(keys, values, slab);
   }
 

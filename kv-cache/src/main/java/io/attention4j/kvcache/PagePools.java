@@ -4,7 +4,9 @@ import io.attention4j.engine.operator.KvUsage;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** The pools of one factory, one per size of pages, over all layers and sessions. Safe for threads. */
+/**
+ * The pools of one factory, one per size of pages, over all layers and sessions. Safe for threads.
+ */
 final class PagePools {
   private final SlabMemory memory;
   private final Map<Sizes, PagePool> pools = new ConcurrentHashMap<>();
