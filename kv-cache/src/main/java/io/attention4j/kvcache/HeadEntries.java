@@ -112,7 +112,7 @@ final class HeadEntries {
       scores = Arrays.copyOf(scores, 2 * scores.length);
     }
     buffers[pageCount] = pool.take();
-    pages[pageCount] = layout.page(buffers[pageCount].memory);
+    pages[pageCount] = layout.page(buffers[pageCount]);
     scores[pageCount] = null;
     pageCount++;
   }
@@ -154,7 +154,7 @@ final class HeadEntries {
   }
 
   private KvPage view(PageBuffer buffer, KvPage like) {
-    KvPage page = layout.page(buffer.memory);
+    KvPage page = layout.page(buffer);
     page.length(like.length());
     page.firstPosition(like.firstPosition());
     page.positions(like.positions() == null ? null : like.positions().clone());

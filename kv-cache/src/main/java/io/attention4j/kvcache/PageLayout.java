@@ -11,7 +11,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Where a page keeps its keys and values: keys first, values from the next multiple of 64 bytes.
+ * What a page is made of: keys, and values from the next multiple of 64 bytes on or in a place of
+ * their own.
  *
  * @param capacity slots
  * @param keyFormat how keys are stored
@@ -32,17 +33,26 @@ record PageLayout(
   }
 
   /** A view of a buffer as a page, empty. */
+  KvPage page(PageBuffer buffer) {
+    return buffer.values == null
+        ? page(buffer.memory)
+        : page(buffer.memory, buffer.values.storage(), buffer.values.byteOffset());
+  }
+
+  /** A view of memory as a page, empty; values lie behind the keys. */
   KvPage page(Tensor memory) {
-    Storage storage = memory.storage();
-    long start = memory.byteOffset();
+    return page(memory, memory.storage(), memory.byteOffset() + valueOffset());
+  }
+
+  private KvPage page(Tensor keys, Storage values, long valuesAt) {
     return new KvPage(
         capacity,
-        storage,
-        start,
+        keys.storage(),
+        keys.byteOffset(),
         keyFormat,
         keyDim,
-        storage,
-        start + valueOffset(),
+        values,
+        valuesAt,
         valueFormat,
         valueDim);
   }

@@ -1,6 +1,9 @@
 package io.attention4j.kvcache;
 
 import io.attention4j.engine.spi.Device;
+import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.tensor.Shape;
+import io.attention4j.engine.tensor.Tensor;
 import java.util.ArrayDeque;
 
 /**
@@ -29,6 +32,7 @@ final class PagePool {
   }
 
   private final SlabMemory memory;
+  private final long keyBytes;
   private final long pageBytes;
 
   /** Slabs with a free page, oldest first so that the younger ones empty. */
@@ -37,12 +41,22 @@ final class PagePool {
   private long slabPages;
   private int held;
 
-  PagePool(Device device, long pageBytes) {
-    this(new SlabMemory.OnDevice(device), pageBytes);
+  PagePool(Device device, long keyBytes, long pageBytes) {
+    this(new SlabMemory.OnDevice(device), keyBytes, pageBytes);
   }
 
+  /** Pages in one piece. */
   PagePool(SlabMemory memory, long pageBytes) {
+    this(memory, pageBytes, pageBytes);
+  }
+
+  /**
+   * Pages whose first {@code keyBytes}, the keys, lie together in a slab, and their values behind:
+   * attention reads many keys, then their values, and memory delivers long streams best.
+   */
+  PagePool(SlabMemory memory, long keyBytes, long pageBytes) {
     this.memory = memory;
+    this.keyBytes = keyBytes;
     this.pageBytes = pageBytes;
   }
 
@@ -66,10 +80,22 @@ final class PagePool {
     SlabMemory.Slab taken = memory.allocate(pages, pageBytes);
     Slab slab = new Slab(this, taken.owner(), pages);
     for (int i = 0; i < pages; i++) {
-      slab.free.addLast(new PageBuffer(taken.pages().select(i), slab));
+      slab.free.addLast(buffer(taken.pages(), i, slab));
     }
     slabPages += pages;
     return slab;
+  }
+
+  private PageBuffer buffer(Tensor all, int page, Slab slab) {
+    Tensor keys = part(all, page * keyBytes, keyBytes);
+    long valueBytes = pageBytes - keyBytes;
+    Tensor values =
+        valueBytes == 0 ? null : part(all, slab.pages * keyBytes + page * valueBytes, valueBytes);
+    return new PageBuffer(keys, values, slab);
+  }
+
+  private static Tensor part(Tensor all, long from, long bytes) {
+    return Tensor.of(all.storage(), DType.I8, Shape.of(bytes), all.byteOffset() + from);
   }
 
   /** One more cache holds the page. */

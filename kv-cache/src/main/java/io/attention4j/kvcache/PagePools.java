@@ -4,17 +4,23 @@ import io.attention4j.engine.operator.KvUsage;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** The pools of one factory, one per page size, over all layers and sessions. Safe for threads. */
+/**
+ * The pools of one factory, one per size of pages, over all layers and sessions. Safe for threads.
+ */
 final class PagePools {
   private final SlabMemory memory;
-  private final Map<Long, PagePool> pools = new ConcurrentHashMap<>();
+  private final Map<Sizes, PagePool> pools = new ConcurrentHashMap<>();
+
+  private record Sizes(long keyBytes, long pageBytes) {}
 
   PagePools(SlabMemory memory) {
     this.memory = memory;
   }
 
   PagePool of(PageLayout layout) {
-    return pools.computeIfAbsent(layout.bytes(), bytes -> new PagePool(memory, bytes));
+    return pools.computeIfAbsent(
+        new Sizes(layout.valueOffset(), layout.bytes()),
+        sizes -> new PagePool(memory, sizes.keyBytes, sizes.pageBytes));
   }
 
   KvUsage usage() {

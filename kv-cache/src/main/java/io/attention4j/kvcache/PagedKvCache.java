@@ -74,7 +74,7 @@ final class PagedKvCache implements KvCache {
       int page = (length + done) / layout.capacity();
       int n = Math.min(count - done, layout.capacity() - slot);
       if (page == pageCount) {
-        addPage();
+        addPages(Math.ceilDiv(count - done, layout.capacity()));
       } else {
         ownPage(page);
       }
@@ -87,23 +87,24 @@ final class PagedKvCache implements KvCache {
     }
   }
 
-  private void addPage() {
-    if (pageCount == pages[0].length) {
-      for (int head = 0; head < kvHeads; head++) {
-        pages[head] = Arrays.copyOf(pages[head], 2 * pageCount);
-        buffers[head] = Arrays.copyOf(buffers[head], 2 * pageCount);
-      }
+  /** Head by head, so that what follows one another in attention does in memory. */
+  private void addPages(int count) {
+    int end = pageCount + count;
+    for (int head = 0; head < kvHeads && end > pages[head].length; head++) {
+      int room = Math.max(end, 2 * pageCount);
+      pages[head] = Arrays.copyOf(pages[head], room);
+      buffers[head] = Arrays.copyOf(buffers[head], room);
     }
     int taken = 0;
     try {
-      for (; taken < kvHeads; taken++) {
-        view(taken, pageCount, pool.take(), 0);
+      for (; taken < kvHeads * count; taken++) {
+        view(taken / count, pageCount + taken % count, pool.take(), 0);
       }
-      pageCount++;
+      pageCount = end;
     } finally {
-      if (taken < kvHeads) { // out of memory: give back what this page already has
-        for (int head = 0; head < taken; head++) {
-          pool.release(buffers[head][pageCount]);
+      if (taken < kvHeads * count) { // out of memory: give back what was taken
+        for (int i = 0; i < taken; i++) {
+          pool.release(buffers[i / count][pageCount + i % count]);
         }
       }
     }
@@ -124,7 +125,7 @@ final class PagedKvCache implements KvCache {
 
   private void view(int head, int page, PageBuffer buffer, int slots) {
     buffers[head][page] = buffer;
-    pages[head][page] = layout.page(buffer.memory);
+    pages[head][page] = layout.page(buffer);
     pages[head][page].firstPosition((long) page * layout.capacity());
     pages[head][page].length(slots);
   }
@@ -186,11 +187,11 @@ final class PagedKvCache implements KvCache {
     boolean whole = false;
     try {
       int tokens = KvSnapshot.readHeader(channel, layout, kvHeads, maxTokens);
-      while (length < tokens) {
-        addPage();
+      addPages(Math.ceilDiv(tokens, layout.capacity()));
+      for (int page = 0; page < pageCount; page++) {
         int slots = Math.min(tokens - length, layout.capacity());
         for (int head = 0; head < kvHeads; head++) {
-          pages[head][pageCount - 1].length(slots);
+          pages[head][page].length(slots);
         }
         length += slots;
       }

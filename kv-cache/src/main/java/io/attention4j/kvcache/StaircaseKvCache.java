@@ -170,7 +170,7 @@ final class StaircaseKvCache implements KvCache {
 
   private void view(int head, int page, PageBuffer buffer, int slots) {
     buffers[head][page] = buffer;
-    pages[head][page] = room.layouts().get(level[page]).page(buffer.memory);
+    pages[head][page] = room.layouts().get(level[page]).page(buffer);
     pages[head][page].firstPosition((long) page * pageTokens);
     pages[head][page].length(slots);
   }

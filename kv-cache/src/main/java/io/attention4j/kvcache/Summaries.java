@@ -57,7 +57,7 @@ final class Summaries {
     }
     if (buffers[head] == null) {
       buffers[head] = pool.take();
-      pages[head] = layout.page(buffers[head].memory);
+      pages[head] = layout.page(buffers[head]);
     }
     pages[head].length(1);
     pages[head].firstPosition(position);
@@ -81,7 +81,7 @@ final class Summaries {
       if (buffers[head] != null) {
         pool.share(buffers[head]);
         copy.buffers[head] = buffers[head];
-        copy.pages[head] = layout.page(buffers[head].memory);
+        copy.pages[head] = layout.page(buffers[head]);
         copy.pages[head].length(1);
         copy.pages[head].firstPosition(pages[head].firstPosition());
         copy.pages[head].bias(pages[head].bias().clone());

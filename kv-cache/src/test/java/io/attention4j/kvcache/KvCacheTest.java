@@ -204,7 +204,7 @@ class KvCacheTest {
   @Test
   void forkSharesPagesUntilWrittenAndGivesThemBack() {
     PageLayout layout = new PageLayout(16, KvFormat.F32, KEY_DIM, KvFormat.F32, VALUE_DIM);
-    PagePool pool = new PagePool(kernels.device(), layout.bytes());
+    PagePool pool = new PagePool(kernels.device(), layout.valueOffset(), layout.bytes());
     KvWriteKernel writer = kernels.select(KvWriteKernel.class, KvFormat.F32);
     PagedKvCache cache =
         new PagedKvCache(kernels.device(), writer, pool, layout, KV_HEADS, MAX_TOKENS);
@@ -224,7 +224,7 @@ class KvCacheTest {
   @Test
   void aFailedAppendLeavesNoPagesBehind() {
     PageLayout layout = new PageLayout(16, KvFormat.F32, KEY_DIM, KvFormat.F32, VALUE_DIM);
-    PagePool pool = new PagePool(kernels.device(), layout.bytes());
+    PagePool pool = new PagePool(kernels.device(), layout.valueOffset(), layout.bytes());
     KvWriteKernel writer = kernels.select(KvWriteKernel.class, KvFormat.F32);
     KvWriteKernel full =
         new KvWriteKernel() {
