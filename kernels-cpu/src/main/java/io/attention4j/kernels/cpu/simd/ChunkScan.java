@@ -74,6 +74,7 @@ final class ChunkScan {
   private final float[] keysAcross;
 
   private final float[] writersAcross;
+
   /** Of the present panel, [C, width]. */
   private final float[] u;
 
