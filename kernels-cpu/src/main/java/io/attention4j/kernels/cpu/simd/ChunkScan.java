@@ -6,9 +6,7 @@ import static io.attention4j.kernels.cpu.simd.Species.LANES;
 import io.attention4j.engine.spi.LinearScanSpec;
 import io.attention4j.engine.spi.LinearScanSpec.Decay;
 import io.attention4j.engine.spi.LinearScanSpec.Write;
-import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kernels.cpu.recurrent.ScanCall;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -35,6 +33,9 @@ final class ChunkScan {
   /** Tokens of a chunk. */
   static final int CHUNK = 64;
 
+  /** Columns of a state that are computed together: they are one register tile wide. */
+  private static final int PANEL = 4 * LANES;
+
   /** Tokens inside which keys decay one token at a time. */
   private static final int BLOCK = 16;
 
@@ -51,7 +52,7 @@ final class ChunkScan {
   private final boolean recalls;
   private final boolean lowRank;
 
-  /** One per head of a run; the present one is {@link #state}. */
+  /** One per head of a run, panel after panel of columns; the present one is {@link #state}. */
   private float[][] states = {};
 
   private float[] state;
@@ -73,9 +74,17 @@ final class ChunkScan {
   private final float[] keysAcross;
 
   private final float[] writersAcross;
+
+  /** Of the present panel, [C, width]. */
   private final float[] u;
+
   private final float[] z;
   private final float[] y;
+
+  /** The present panel's columns, and where it starts in the state. */
+  private int width;
+
+  private int stateAt;
   private final float[] beta = new float[CHUNK];
   private final float[] headDecay = new float[CHUNK];
 
@@ -107,9 +116,9 @@ final class ChunkScan {
     w = new float[lowRank ? CHUNK * keyDim : 0];
     keysAcross = new float[keyDim * CHUNK];
     writersAcross = new float[lowRank ? keyDim * CHUNK : 0];
-    u = new float[CHUNK * valueDim];
-    z = new float[CHUNK * valueDim];
-    y = new float[CHUNK * valueDim];
+    u = new float[CHUNK * PANEL];
+    z = new float[CHUNK * PANEL];
+    y = new float[CHUNK * PANEL];
     sinceBlock = new float[keyDim];
     beforeBlock = new float[keyDim];
     qk = new float[group * CHUNK * CHUNK];
@@ -136,7 +145,7 @@ final class ChunkScan {
       states = new float[to - from][keyDim * valueDim];
     }
     for (int head = from; head < to; head++) {
-      call.state().copy(0, head, states[head - from], 0);
+      ScanRows.readPanels(call.state(), head, keyDim, valueDim, PANEL, states[head - from]);
     }
     for (int token = 0; token < call.tokens(); token += CHUNK) {
       int tokens = Math.min(CHUNK, call.tokens() - token);
@@ -147,9 +156,7 @@ final class ChunkScan {
       }
     }
     for (int head = from; head < to; head++) {
-      long at = call.state().at(0, head);
-      MemorySegment.copy(
-          states[head - from], 0, call.state().memory(), Tensor.FLOAT, at, keyDim * valueDim);
+      ScanRows.writePanels(states[head - from], call.state(), head, keyDim, valueDim, PANEL);
     }
   }
 
@@ -187,12 +194,24 @@ final class ChunkScan {
         block(b);
       }
     }
-    for (int b = 0; recalls && b < padded; b += BLOCK) {
-      recall(b);
+    for (int column = 0; column < valueDim; column += PANEL) {
+      width = Math.min(PANEL, valueDim - column);
+      stateAt = column * keyDim;
+      panel(call, head, from, tokens, padded, column, mild);
+    }
+  }
+
+  /** Columns of states do not mix: a panel's are recalled, answered and advanced by themselves. */
+  private void panel(
+      ScanCall call, int head, int from, int tokens, int padded, int column, boolean mild) {
+    ScanRows.read(call.v(), from, tokens, head, column, 1, width, u, 0);
+    Arrays.fill(u, tokens * width, padded * width, 0);
+    if (recalls) {
+      recall(padded);
     }
     for (int g = 0; g < group; g++) {
       respond(g, padded);
-      ScanRows.write(y, valueDim, tokens, call.out(), from, head * group + g);
+      ScanRows.write(y, width, tokens, call.out(), from, head * group + g, column);
     }
     advance(padded, mild);
   }
@@ -204,7 +223,6 @@ final class ChunkScan {
     }
     Arrays.fill(k, tokens * keyDim, padded * keyDim, 0);
     Arrays.fill(r, tokens * keyDim, padded * keyDim, 0);
-    Arrays.fill(u, tokens * valueDim, padded * valueDim, 0);
     Arrays.fill(beta, tokens, padded, 0);
     if (lowRank) {
       Arrays.fill(w, tokens * keyDim, padded * keyDim, 0);
@@ -240,7 +258,6 @@ final class ChunkScan {
       return false;
     }
     ScanRows.readOver(call.k(), from, tokens, head, keyDim, since, keyDim, k);
-    ScanRows.read(call.v(), from, tokens, head, 1, valueDim, u, 0);
     switch (spec.write()) {
       case ADD -> {}
       case DELTA -> {
@@ -266,8 +283,11 @@ final class ChunkScan {
     if (lowRank) {
       ScanRows.turn(w, writersAcross, 0, padded, keyDim, CHUNK);
     }
+    for (int b = 0; b < padded; b += 2 * BLOCK) {
+      int end = Math.min(b + 2 * BLOCK, padded);
+      weighRows(b, end - b, end);
+    }
     for (int b = 0; b < padded; b += BLOCK) {
-      weighBlock(b, b + BLOCK);
       triangles(b);
     }
   }
@@ -277,8 +297,7 @@ final class ChunkScan {
     if (tokens < padded || spec.decay() == Decay.NONE) {
       Arrays.fill(decay, 0, padded * keyDim, 1);
     }
-    ScanRows.read(call.k(), from, tokens, head, 1, keyDim, k, 0);
-    ScanRows.read(call.v(), from, tokens, head, 1, valueDim, u, 0);
+    ScanRows.read(call.k(), from, tokens, head, 0, 1, keyDim, k, 0);
     switch (spec.decay()) {
       case NONE -> {}
       case HEAD -> {
@@ -289,7 +308,7 @@ final class ChunkScan {
         }
       }
       case KEY -> {
-        ScanRows.read(call.decay(), from, tokens, head, Exp2.LOG2_E, keyDim, decay, 0);
+        ScanRows.read(call.decay(), from, tokens, head, 0, Exp2.LOG2_E, keyDim, decay, 0);
         ScanRows.exp2(decay, tokens * keyDim);
       }
     }
@@ -300,13 +319,14 @@ final class ChunkScan {
         ScanRows.negate(k, r, tokens * keyDim);
       }
       case LOW_RANK -> {
-        ScanRows.read(call.read(), from, tokens, head, 1, keyDim, r, 0);
-        ScanRows.read(call.write(), from, tokens, head, 1, keyDim, w, 0);
+        ScanRows.read(call.read(), from, tokens, head, 0, 1, keyDim, r, 0);
+        ScanRows.read(call.write(), from, tokens, head, 0, 1, keyDim, w, 0);
       }
     }
     for (int g = 0; g < group; g++) {
       int query = head * group + g;
-      ScanRows.read(call.q(), from, tokens, query, spec.scale(), keyDim, q, g * CHUNK * keyDim);
+      int to = g * CHUNK * keyDim;
+      ScanRows.read(call.q(), from, tokens, query, 0, spec.scale(), keyDim, q, to);
     }
   }
 
@@ -347,7 +367,7 @@ final class ChunkScan {
         ScanRows.turn(w, writersAcross, b, BLOCK, keyDim, CHUNK);
       }
     }
-    weighBlock(b, mild ? b + BLOCK : b);
+    weighRows(b, BLOCK, mild ? b + BLOCK : b);
     if (mild) {
       triangles(b);
       decayAcross(keysAcross, b + BLOCK);
@@ -374,21 +394,21 @@ final class ChunkScan {
     ScanRows.multiply(beforeBlock, 0, sinceBlock, 0, keyDim);
   }
 
-  /** Weights of a block's tokens with the first {@code known} tokens of the chunk. */
-  private void weighBlock(int b, int known) {
+  /** Weights of some tokens with the first {@code known} tokens of the chunk. */
+  private void weighRows(int b, int count, int known) {
     for (int g = 0; g < group && known > 0; g++) {
       int at = (g * CHUNK + b) * keyDim;
       int to = (g * CHUNK + b) * CHUNK;
-      pairs(q, at, keysAcross, qk, to, known);
+      pairs(q, at, keysAcross, qk, to, count, known);
       if (lowRank) {
-        pairs(q, at, writersAcross, qw, to, known);
+        pairs(q, at, writersAcross, qw, to, count, known);
       }
     }
     if (recalls && known > 0) {
-      pairs(r, b * keyDim, keysAcross, rk, b * CHUNK, known);
+      pairs(r, b * keyDim, keysAcross, rk, b * CHUNK, count, known);
     }
     if (lowRank && known > 0) {
-      pairs(r, b * keyDim, writersAcross, rw, b * CHUNK, known);
+      pairs(r, b * keyDim, writersAcross, rw, b * CHUNK, count, known);
     }
   }
 
@@ -403,14 +423,23 @@ final class ChunkScan {
           Arrays.fill(qw, row + i + 1, row + end, 0);
         }
       }
-      Arrays.fill(rk, i * CHUNK + i, i * CHUNK + end, 0);
-      Arrays.fill(rw, i * CHUNK + i, i * CHUNK + end, 0);
+      if (recalls) {
+        Arrays.fill(rk, i * CHUNK + i, i * CHUNK + end, 0);
+      }
+      if (lowRank) {
+        Arrays.fill(rw, i * CHUNK + i, i * CHUNK + end, 0);
+      }
     }
   }
 
-  private void pairs(float[] left, int at, float[] across, float[] weights, int to, int before) {
+  private void pairs(
+      float[] left, int at, float[] across, float[] weights, int to, int rows, int known) {
+    if (Species.WIDE && known == MicroTile4.WIDTH) {
+      MicroTile4.scores(left, at, keyDim, rows, across, 0, weights, to);
+      return;
+    }
     Products.run(
-        left, at, keyDim, 1, across, 0, CHUNK, weights, to, CHUNK, BLOCK, keyDim, before, false);
+        left, at, keyDim, 1, across, 0, CHUNK, weights, to, CHUNK, rows, keyDim, known, false);
   }
 
   /**
@@ -477,66 +506,48 @@ final class ChunkScan {
     }
   }
 
-  /** z of a block, after those before; it becomes u of DELTA. */
-  private void recall(int b) {
-    int to = b * valueDim;
-    Products.run(
-        r,
-        b * keyDim,
-        keyDim,
-        1,
-        state,
-        0,
-        valueDim,
-        z,
-        to,
-        valueDim,
-        BLOCK,
-        keyDim,
-        valueDim,
-        false);
-    // DELTA's u is known before the block only, LOW_RANK's everywhere.
-    int known = lowRank ? b + BLOCK : b;
-    if (known > 0) {
-      weigh(rk, b * CHUNK, u, z, to, BLOCK, known);
+  /** z of all tokens, block after block; it becomes u of DELTA. */
+  private void recall(int padded) {
+    withState(r, 0, z, padded);
+    for (int b = 0; b < padded; b += BLOCK) {
+      // DELTA's u is known before the block only, LOW_RANK's everywhere.
+      int known = lowRank ? b + BLOCK : b;
+      if (known > 0) {
+        weigh(rk, b * CHUNK, u, z, b, known);
+      }
+      if (lowRank && b > 0) {
+        weigh(rw, b * CHUNK, z, z, b, b);
+      }
+      BlockSolve.run(lowRank ? rw : rk, CHUNK, z, lowRank ? null : u, beta, b, BLOCK, width);
     }
-    if (lowRank && b > 0) {
-      weigh(rw, b * CHUNK, z, z, to, BLOCK, b);
-    }
-    BlockSolve.run(lowRank ? rw : rk, CHUNK, z, lowRank ? null : u, beta, b, BLOCK, valueDim);
-  }
-
-  /** target += weights values, over the first {@code known} tokens. */
-  private void weigh(
-      float[] weights, int at, float[] values, float[] target, int to, int rows, int known) {
-    Products.run(
-        weights, at, CHUNK, 1, values, 0, valueDim, target, to, valueDim, rows, known, valueDim,
-        true);
   }
 
   private void respond(int g, int padded) {
-    Products.run(
-        q,
-        g * CHUNK * keyDim,
-        keyDim,
-        1,
-        state,
-        0,
-        valueDim,
-        y,
-        0,
-        valueDim,
-        padded,
-        keyDim,
-        valueDim,
-        false);
+    withState(q, g * CHUNK * keyDim, y, padded);
     for (int b = 0; b < padded; b += BLOCK) {
       int at = (g * CHUNK + b) * CHUNK;
-      weigh(qk, at, u, y, b * valueDim, BLOCK, b + BLOCK);
+      weigh(qk, at, u, y, b, b + BLOCK);
       if (lowRank) {
-        weigh(qw, at, z, y, b * valueDim, BLOCK, b + BLOCK);
+        weigh(qw, at, z, y, b, b + BLOCK);
       }
     }
+  }
+
+  /** target = rows state. */
+  private void withState(float[] rows, int at, float[] target, int count) {
+    if (Species.WIDE && width == MicroTile4.WIDTH) {
+      MicroTile4.scores(rows, at, keyDim, count, state, stateAt, target, 0);
+      return;
+    }
+    Products.run(
+        rows, at, keyDim, 1, state, stateAt, width, target, 0, width, count, keyDim, width, false);
+  }
+
+  /** A block of target += weights values, over the first {@code known} tokens. */
+  private void weigh(float[] weights, int at, float[] values, float[] target, int b, int known) {
+    int to = b * width;
+    Products.run(
+        weights, at, CHUNK, 1, values, 0, width, target, to, width, BLOCK, known, width, true);
   }
 
   /**
@@ -546,30 +557,42 @@ final class ChunkScan {
    *     decays with the state; else they have decayed already
    */
   private void advance(int padded, boolean mild) {
-    if (!mild) {
-      decayState();
-    }
-    gain(keysAcross, u, padded);
-    if (lowRank) {
-      gain(writersAcross, z, padded);
-    }
     if (mild) {
+      gain(k, u, padded);
+      if (lowRank) {
+        gain(w, z, padded);
+      }
       decayState();
+    } else {
+      decayState();
+      gainAcross(keysAcross, u, padded);
+      if (lowRank) {
+        gainAcross(writersAcross, z, padded);
+      }
     }
   }
 
   private void decayState() {
     for (int d = 0; d < keyDim; d++) {
-      for (int c = 0; c < valueDim; c += LANES) {
-        int at = d * valueDim + c;
-        FloatVector.fromArray(FLOAT, state, at).mul(beforeBlock[d]).intoArray(state, at);
+      FloatVector factor = FloatVector.broadcast(FLOAT, beforeBlock[d]);
+      int row = stateAt + d * width;
+      for (int at = row; at < row + width; at += LANES) {
+        FloatVector.fromArray(FLOAT, state, at).mul(factor).intoArray(state, at);
       }
     }
   }
 
-  private void gain(float[] across, float[] values, int padded) {
+  private void gain(float[] keys, float[] values, int padded) {
+    if (Species.WIDE && width == MicroTile4.WIDTH) {
+      MicroTile4.values(keys, keyDim, 0, padded, values, state, stateAt, true);
+      return;
+    }
     Products.run(
-        across, 0, CHUNK, 1, values, 0, valueDim, state, 0, valueDim, keyDim, padded, valueDim,
-        true);
+        keys, 0, 1, keyDim, values, 0, width, state, stateAt, width, keyDim, padded, width, true);
+  }
+
+  private void gainAcross(float[] across, float[] values, int padded) {
+    Products.run(
+        across, 0, CHUNK, 1, values, 0, width, state, stateAt, width, keyDim, padded, width, true);
   }
 }

@@ -39,12 +39,13 @@ final class ScanRows {
     return sum;
   }
 
-  /** Copies rows times a factor. */
+  /** Copies rows, from a column on, times a factor. */
   static void read(
       ScanCall.Source source,
       int token,
       int tokens,
       int head,
+      int column,
       float factor,
       int width,
       float[] target,
@@ -54,7 +55,7 @@ final class ScanRows {
       throw NativeMemory.required();
     }
     long rowBytes = source.rowBytes();
-    long first = source.at(token, head);
+    long first = source.at(token, head) + (long) column * Float.BYTES;
     FloatVector factors = FloatVector.broadcast(FLOAT, factor);
     for (int t = 0; t < tokens; t++) {
       long at = first + t * rowBytes;
@@ -150,19 +151,68 @@ final class ScanRows {
     }
   }
 
+  /** Copies rows to columns of as many tokens. */
   static void write(
-      float[] rows, int width, int tokens, ScanCall.Source target, int token, int head) {
+      float[] rows,
+      int width,
+      int tokens,
+      ScanCall.Source target,
+      int token,
+      int head,
+      int column) {
     MemorySegment memory = target.memory();
     if (!memory.isNative()) {
       throw NativeMemory.required();
     }
     long rowBytes = target.rowBytes();
-    long first = target.at(token, head);
+    long first = target.at(token, head) + (long) column * Float.BYTES;
     for (int t = 0; t < tokens; t++) {
       long at = first + t * rowBytes;
       for (int i = 0; i < width; i += LANES) {
         FloatVector.fromArray(FLOAT, rows, t * width + i)
             .intoMemorySegment(memory, at + (long) i * Float.BYTES, LE);
+      }
+    }
+  }
+
+  /** Reads a head's state panel by panel, each with its rows one after another. */
+  static void readPanels(
+      ScanCall.Source source, int head, int rows, int width, int panel, float[] target) {
+    MemorySegment memory = source.memory();
+    if (!memory.isNative()) {
+      throw NativeMemory.required();
+    }
+    int to = 0;
+    for (int column = 0; column < width; column += panel) {
+      int columns = Math.min(panel, width - column);
+      for (int i = 0; i < rows; i++) {
+        long at = source.at(0, head) + ((long) i * width + column) * Float.BYTES;
+        for (int j = 0; j < columns; j += LANES) {
+          FloatVector.fromMemorySegment(FLOAT, memory, at + (long) j * Float.BYTES, LE)
+              .intoArray(target, to + j);
+        }
+        to += columns;
+      }
+    }
+  }
+
+  /** Undoes {@link #readPanels}. */
+  static void writePanels(
+      float[] state, ScanCall.Source target, int head, int rows, int width, int panel) {
+    MemorySegment memory = target.memory();
+    if (!memory.isNative()) {
+      throw NativeMemory.required();
+    }
+    int from = 0;
+    for (int column = 0; column < width; column += panel) {
+      int columns = Math.min(panel, width - column);
+      for (int i = 0; i < rows; i++) {
+        long at = target.at(0, head) + ((long) i * width + column) * Float.BYTES;
+        for (int j = 0; j < columns; j += LANES) {
+          FloatVector.fromArray(FLOAT, state, from + j)
+              .intoMemorySegment(memory, at + (long) j * Float.BYTES, LE);
+        }
+        from += columns;
       }
     }
   }
@@ -218,13 +268,17 @@ final class ScanRows {
     return sum.reduceLanes(VectorOperators.ADD);
   }
 
-  /** Lays rows b and on across: across[d, j] = rows[j, d]. */
+  /** Lays rows b and on across: across[d, j] = rows[j, d]. A line of a row at a time. */
   static void turn(float[] rows, float[] across, int b, int count, int width, int acrossRow) {
-    for (int d = 0; d < width; d++) {
-      int to = d * acrossRow + b;
-      int at = b * width + d;
-      for (int j = 0; j < count; j++) {
-        across[to + j] = rows[at + j * width];
+    for (int first = 0; first < width; first += LINE) {
+      int end = Math.min(first + LINE, width);
+      for (int j = b; j < b + count; j++) {
+        int at = j * width;
+        int to = first * acrossRow + j;
+        for (int d = first; d < end; d++) {
+          across[to] = rows[at + d];
+          to += acrossRow;
+        }
       }
     }
   }
