@@ -84,6 +84,38 @@ final class SparseCommand implements Callable<Integer> {
   private List<Integer> truthLengths;
 
   @Option(
+      names = "--exponent-lengths",
+      split = ",",
+      description =
+          "Tokens of prefill to whose times a power of N is fitted. Default: 16384 to 131072 in"
+              + " powers of two; with --quick 1024,2048,4096. 0 for none.")
+  private List<Integer> exponentLengths;
+
+  @Option(
+      names = "--exponents",
+      split = ",",
+      paramLabel = "NAME",
+      defaultValue = "routing:clusters=sqrt(N);tokens=sqrt(N)",
+      description = "Options of causal layers for those lengths.")
+  private List<String> exponents;
+
+  @Option(
+      names = "--softmax",
+      paramLabel = "HOW",
+      defaultValue = "measured",
+      description =
+          "Prefill of softmax: ${COMPLETION-CANDIDATES} (one head's time times the heads; the"
+              + " row of an earlier run, with --add). Default: ${DEFAULT-VALUE}.")
+  private CostSuite.Dense dense;
+
+  @Option(
+      names = "--add",
+      description =
+          "Keep what the CSV files in the folder of --report have besides: rows of several short"
+              + " runs add up.")
+  private boolean add;
+
+  @Option(
       names = "--caches",
       split = ",",
       defaultValue = "f32,f16",
@@ -110,6 +142,11 @@ final class SparseCommand implements Callable<Integer> {
             : List.of(1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072);
     List<Integer> truth = options.quick() ? List.of(4096) : List.of(4096, 16384);
     List<Integer> decode = options.quick() ? List.of(4096) : List.of(8192, 32768);
+    List<Integer> exponent =
+        options.quick() ? List.of(1024, 2048, 4096) : List.of(16384, 32768, 65536, 131072);
+    if (add && options.folder() == null) {
+      throw new IllegalArgumentException("--add needs the folder to add to; give --report DIR");
+    }
     CostSuite suite =
         new CostSuite(
             new CostSuite.Sizes(
@@ -120,8 +157,12 @@ final class SparseCommand implements Callable<Integer> {
                 unlessZero(decodeLengths, decode),
                 unlessZero(truthLengths, truth),
                 codecs,
+                unlessZero(exponentLengths, exponent),
+                exponents,
                 heads,
-                headDim));
+                headDim,
+                dense,
+                add ? options.folder() : null));
     try (KernelSelector kernels = options.openKernels()) {
       Bench bench = options.bench(kernels);
       options.publish(suite.run(bench), spec.commandLine().getOut());

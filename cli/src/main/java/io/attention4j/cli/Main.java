@@ -74,6 +74,7 @@ public final class Main implements Runnable {
     commands.put("quantize", QuantizeCommand::new);
     commands.put("convert", ConvertCommand::new);
     commands.put("razor-heads", RazorHeadsCommand::new);
+    commands.put("seer-distill", SeerDistillCommand::new);
     commands.put("act-heads", ActHeadsCommand::new);
     commands.put("doctor", DoctorCommand::new);
     commands.put("conformance", ConformanceCommand::new);

@@ -18,6 +18,7 @@ class HelpTest {
       Map.of(
           "perplexity", "--text x",
           "act-heads", "--questions x",
+          "seer-distill", "--text x -o y",
           "inspect", "x",
           "quantize", "x y F16",
           "convert", "x y",
@@ -41,6 +42,7 @@ class HelpTest {
             "convert",
             "razor-heads",
             "act-heads",
+            "seer-distill",
             "doctor",
             "conformance"),
         Main.commandLine().getSubcommands().keySet());

@@ -5,6 +5,7 @@ import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.TokenRanker;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.kvcache.policy.Policies;
@@ -20,14 +21,21 @@ final class OffloadedCaches implements KvCache.Factory {
   private final KvFormat format;
   private final int pageTokens;
   private final String attention;
+  private final TokenRanker ranker;
   private final Offload offload;
 
   private OffloadedCaches(
-      KernelSelector kernels, KvFormat format, int pageTokens, String attention, Offload offload) {
+      KernelSelector kernels,
+      KvFormat format,
+      int pageTokens,
+      String attention,
+      TokenRanker ranker,
+      Offload offload) {
     this.kernels = kernels;
     this.format = format;
     this.pageTokens = pageTokens;
     this.attention = attention;
+    this.ranker = ranker;
     this.offload = offload;
   }
 
@@ -35,13 +43,15 @@ final class OffloadedCaches implements KvCache.Factory {
    * Caches by option.
    *
    * @param operator the attention operator that reads them, or null for any
+   * @param ranker what shortens prompts, or null
    */
   static OffloadedCaches of(
       KernelSelector kernels,
       KvFormat format,
       int pageTokens,
       OptionSpec tier,
-      OptionSpec operator) {
+      OptionSpec operator,
+      TokenRanker ranker) {
     tier.allow(TierFolder.SETTING, "slots", "direct", "fetch", "rate");
     TierFolder folder = TierFolder.of(tier);
     boolean nosa = operator != null && operator.name().equals(Policies.NOSA);
@@ -59,6 +69,7 @@ final class OffloadedCaches implements KvCache.Factory {
         format,
         pageTokens,
         operator == null ? null : operator.toString(),
+        ranker,
         new Offload(files, options, kernels.device()));
   }
 
@@ -115,6 +126,11 @@ final class OffloadedCaches implements KvCache.Factory {
   @Override
   public Optional<String> attention() {
     return Optional.ofNullable(attention);
+  }
+
+  @Override
+  public Optional<TokenRanker> ranker() {
+    return Optional.ofNullable(ranker);
   }
 
   private PageLayout layout(LayerShape shape) {

@@ -4,29 +4,31 @@ import io.attention4j.engine.attention.PagedKv;
 import java.util.Arrays;
 
 /**
- * Who is in the clusters of one sequence and layer: similarities of every key, and of every query
- * where queries form sets of their own, and the most similar ones so far. Not thread-safe.
+ * Who is in the clusters of one sequence and layer: the most similar keys and, where queries form
+ * sets of their own, queries. Keys can be read again, so only similarities of queries are kept. Not
+ * thread-safe.
  */
 final class ClusterMembers {
+  /** Clusters whose sets a worker fills at a time. */
+  private static final int PIECE = 16;
+
   private final CentroidProducts products;
-  private final RoutingAttention.Norm norm;
   private final int groupSize;
   private final int firstHead;
   private final int clusters;
   private final int dim;
-  private final TopTokens[][] topKeys; // [routing head][cluster]
-  private final TopTokens[][] topQueries; // null where the keys' sets are the queries'
-  private final float[][] keyScores; // [routing head][token * clusters]
-  private final float[][] queryScores;
-  private final float[] key;
-  private final double[] x;
-  private int scored; // keys with similarities
-  private int entered; // tokens that the sets have seen
+  private final TopScores[][] topKeys; // [routing head][cluster]
+  private final TopScores[][] topQueries; // null where the keys' sets are the queries'
+  private final float[][]
+      keyScores; // [routing head], of tokens from firstScored on, while a step is chosen row by row
+  private final float[][] queryScores; // [routing head][token * clusters]
+  private int firstScored; // token of the first of keyScores
+  private int enteredKeys;
 
   /** Sets of at most so many tokens; {@code firstHead} is the first query head that routes. */
   ClusterMembers(
       CentroidProducts products,
-      RoutingAttention.Options options,
+      int clusters,
       int firstHead,
       int queryHeads,
       int kvHeads,
@@ -34,141 +36,150 @@ final class ClusterMembers {
       int tokens,
       boolean ownQueries) {
     this.products = products;
-    this.norm = options.norm();
     this.groupSize = queryHeads / kvHeads;
     this.firstHead = firstHead;
-    this.clusters = options.clusters();
+    this.clusters = clusters;
     this.dim = dim;
     int heads = queryHeads - firstHead;
     topKeys = tops(heads, tokens);
     keyScores = new float[heads][0];
     topQueries = ownQueries ? tops(heads, tokens) : null;
     queryScores = ownQueries ? new float[heads][0] : null;
-    key = new float[dim];
-    x = new double[dim];
   }
 
   private ClusterMembers(ClusterMembers other) {
     products = other.products;
-    norm = other.norm;
     groupSize = other.groupSize;
     firstHead = other.firstHead;
     clusters = other.clusters;
     dim = other.dim;
-    int tokens = other.topKeys[0][0].most();
-    topKeys = tops(other.topKeys.length, tokens);
-    topQueries = other.topQueries == null ? null : tops(other.topKeys.length, tokens);
-    keyScores = copies(other.keyScores);
+    topKeys = copies(other.topKeys);
+    topQueries = other.topQueries == null ? null : copies(other.topQueries);
+    keyScores = new float[other.keyScores.length][0];
     queryScores = other.queryScores == null ? null : copies(other.queryScores);
-    key = new float[dim];
-    x = new double[dim];
-    scored = other.scored;
-    enter(other.entered);
+    enteredKeys = other.enteredKeys;
   }
 
-  private TopTokens[][] tops(int heads, int tokens) {
-    TopTokens[][] tops = new TopTokens[heads][clusters];
-    for (TopTokens[] ofHead : tops) {
-      Arrays.setAll(ofHead, c -> new TopTokens(tokens));
+  private TopScores[][] tops(int heads, int tokens) {
+    TopScores[][] tops = new TopScores[heads][clusters];
+    for (TopScores[] ofHead : tops) {
+      Arrays.setAll(ofHead, c -> new TopScores(tokens));
     }
     return tops;
+  }
+
+  private static TopScores[][] copies(TopScores[][] tops) {
+    return Arrays.stream(tops)
+        .map(ofHead -> Arrays.stream(ofHead).map(TopScores::copy).toArray(TopScores[]::new))
+        .toArray(TopScores[][]::new);
   }
 
   private static float[][] copies(float[][] scores) {
     return Arrays.stream(scores).map(float[]::clone).toArray(float[][]::new);
   }
 
-  /** Computes the similarities of keys up to a length, which the pages hold. */
-  void scoreKeys(PagedKv pages, int sequence, int length) {
-    if (scored >= length) {
-      return;
-    }
-    reserve(keyScores, length);
-    for (int h = 0; h < keyScores.length; h++) {
-      KeyCursor cursor = new KeyCursor(pages, sequence, (firstHead + h) / groupSize);
-      for (int first = scored; first < length; first += CentroidProducts.ROWS) {
+  /** Lets keys up to a length, which the pages hold, into the sets. */
+  void addKeys(PagedKv pages, int sequence, int length) {
+    for (int h = 0; h < topKeys.length; h++) {
+      for (int first = enteredKeys; first < length; first += CentroidProducts.ROWS) {
         int count = Math.min(CentroidProducts.ROWS, length - first);
-        for (int i = 0; i < count; i++) {
-          cursor.key(first + i, key);
-          for (int d = 0; d < dim; d++) {
-            x[d] = key[d];
-          }
-          if (norm == RoutingAttention.Norm.UNIT) {
-            norm.apply(x, 0, dim);
-          }
-          products.set(i, x);
-        }
-        products.run(h, count, keyScores[h], first * clusters);
+        reserve(keyScores, h, count);
+        products.run(h, first, count, keys(pages, sequence, h), keyScores[h], 0);
+        enter(topKeys[h], keyScores[h], first, first, first + count);
       }
     }
-    scored = length;
+    enteredKeys = Math.max(enteredKeys, length);
   }
 
-  /** A token's normalised query of a head. */
-  @FunctionalInterface
-  interface Queries {
-    double[] of(int token);
+  /** Computes the similarities of keys up to a length, for {@link #enterKeys}. */
+  void scoreKeys(PagedKv pages, int sequence, int length) {
+    for (int h = 0; h < topKeys.length; h++) {
+      reserve(keyScores, h, Math.max(0, length - enteredKeys));
+      for (int first = enteredKeys; first < length; first += CentroidProducts.ROWS) {
+        int count = Math.min(CentroidProducts.ROWS, length - first);
+        int at = (first - enteredKeys) * clusters;
+        products.run(h, first, count, keys(pages, sequence, h), keyScores[h], at);
+      }
+    }
+    firstScored = enteredKeys;
   }
 
-  /** Notes the similarities of the queries of tokens [from, to) of a head. */
-  void scoreQueries(int head, int from, int to, Queries queries) {
+  /** Lets keys up to a length into the sets; their similarities are there. */
+  void enterKeys(int length) {
+    for (int h = 0; h < topKeys.length; h++) {
+      enter(topKeys[h], keyScores[h], firstScored, enteredKeys, length);
+    }
+    enteredKeys = Math.max(enteredKeys, length);
+  }
+
+  private CentroidProducts.Vectors keys(PagedKv pages, int sequence, int head) {
+    return (first, count, to) -> {
+      KeyCursor cursor = new KeyCursor(pages, sequence, (firstHead + head) / groupSize);
+      float[] key = new float[dim];
+      for (int i = 0; i < count; i++) {
+        cursor.key(first + i, key);
+        System.arraycopy(key, 0, to, i * dim, dim);
+      }
+    };
+  }
+
+  /** Lets the queries of tokens [from, to) of a head into the sets. */
+  void addQueries(int head, int from, int to, CentroidProducts.Vectors queries) {
     if (queryScores == null) {
       return;
     }
-    reserve(queryScores, to);
+    reserve(queryScores, head, to);
     for (int first = from; first < to; first += CentroidProducts.ROWS) {
       int count = Math.min(CentroidProducts.ROWS, to - first);
-      for (int i = 0; i < count; i++) {
-        products.set(i, queries.of(first + i));
-      }
-      products.run(head, count, queryScores[head], first * clusters);
+      products.run(head, first, count, queries, queryScores[head], first * clusters);
+      enter(topQueries[head], queryScores[head], 0, first, first + count);
     }
   }
 
-  private void reserve(float[][] scores, int tokens) {
+  private void reserve(float[][] scores, int head, int tokens) {
     int needed = Math.multiplyExact(tokens, clusters);
-    for (int h = 0; h < scores.length; h++) {
-      if (scores[h].length < needed) {
-        int twice = (int) Math.min(Integer.MAX_VALUE - 8, 2L * scores[h].length);
-        scores[h] = Arrays.copyOf(scores[h], Math.max(needed, twice));
-      }
+    if (scores[head].length < needed) {
+      int twice = (int) Math.min(Integer.MAX_VALUE - 8, 2L * scores[head].length);
+      scores[head] = Arrays.copyOf(scores[head], Math.max(needed, twice));
     }
   }
 
-  /** Lets tokens up to a length into the sets; their similarities are there. */
-  void enter(int length) {
-    for (int h = 0; h < topKeys.length; h++) {
-      enter(topKeys[h], keyScores[h], length);
-      if (topQueries != null) {
-        enter(topQueries[h], queryScores[h], length);
-      }
-    }
-    entered = Math.max(entered, length);
-  }
-
-  /** Most tokens enter no set of a long sequence, so the bars of the sets are at hand. */
-  private void enter(TopTokens[] tops, float[] scores, int length) {
-    double[] bars = new double[clusters];
-    Arrays.setAll(bars, c -> tops[c].bar());
-    for (int token = entered; token < length; token++) {
-      int at = token * clusters;
-      for (int c = 0; c < clusters; c++) {
-        if (!(scores[at + c] <= bars[c])) {
-          tops[c].add(token, scores[at + c]);
-          bars[c] = tops[c].bar();
-        }
-      }
-    }
+  /**
+   * Most tokens enter no set of a long sequence, so the bars of the sets are at hand.
+   *
+   * @param base token of the first scores
+   */
+  private void enter(TopScores[] tops, float[] scores, int base, int from, int to) {
+    products
+        .workers()
+        .run(
+            Math.ceilDiv(clusters, PIECE),
+            (piece, _) -> {
+              int first = piece * PIECE;
+              float[] bars = new float[Math.min(PIECE, clusters - first)];
+              for (int c = 0; c < bars.length; c++) {
+                bars[c] = tops[first + c].bar();
+              }
+              for (int token = from; token < to; token++) {
+                int at = (token - base) * clusters + first;
+                for (int c = 0; c < bars.length; c++) {
+                  if (!(scores[at + c] <= bars[c])) {
+                    tops[first + c].add(token, scores[at + c]);
+                    bars[c] = tops[first + c].bar();
+                  }
+                }
+              }
+            });
   }
 
   /** Keys of a cluster among the tokens so far, ascending. */
   int[] keys(int head, int cluster) {
-    return topKeys[head][cluster].sorted();
+    return topKeys[head][cluster].from(0);
   }
 
-  /** Queries of a cluster among the tokens so far, ascending. */
-  int[] queries(int head, int cluster) {
-    return (topQueries == null ? topKeys : topQueries)[head][cluster].sorted();
+  /** Queries of a cluster from a token on, ascending. */
+  int[] queries(int head, int cluster, int first) {
+    return (topQueries == null ? topKeys : topQueries)[head][cluster].from(first);
   }
 
   /** Whether a token is in a cluster as a query. */
@@ -178,20 +189,31 @@ final class ClusterMembers {
 
   /** Forgets tokens from a length on. */
   void truncateTo(int length) {
-    scored = Math.min(scored, length);
-    if (length >= entered) {
+    if (length < enteredKeys && !truncate(topKeys, length)) {
+      Arrays.stream(topKeys).flatMap(Arrays::stream).forEach(TopScores::clear);
+      enteredKeys = 0; // the next step reads them again
+    }
+    enteredKeys = Math.min(enteredKeys, length);
+    if (topQueries == null) {
       return;
     }
-    for (int h = 0; h < topKeys.length; h++) {
-      for (int c = 0; c < clusters; c++) {
-        topKeys[h][c].clear();
-        if (topQueries != null) {
-          topQueries[h][c].clear();
-        }
+    for (int h = 0; h < topQueries.length; h++) {
+      if (!truncate(new TopScores[][] {topQueries[h]}, length)) {
+        Arrays.stream(topQueries[h]).forEach(TopScores::clear);
+        enter(topQueries[h], queryScores[h], 0, 0, length);
       }
     }
-    entered = 0;
-    enter(length);
+  }
+
+  /** Whether all sets are what they would be without the forgotten tokens. */
+  private static boolean truncate(TopScores[][] tops, int length) {
+    boolean whole = true;
+    for (TopScores[] ofHead : tops) {
+      for (TopScores top : ofHead) {
+        whole &= top.truncateTo(length);
+      }
+    }
+    return whole;
   }
 
   ClusterMembers copy() {
@@ -215,15 +237,22 @@ final class ClusterMembers {
     truncateTo(0);
     if (queryScores != null) {
       System.arraycopy(scores, 0, queryScores, 0, scores.length);
+      for (int h = 0; h < topQueries.length; h++) {
+        enter(topQueries[h], queryScores[h], 0, 0, length);
+      }
     }
-    scoreKeys(pages, 0, length);
-    enter(length);
+    addKeys(pages, 0, length);
   }
 
   long bytes() {
-    long bytes = (long) Float.BYTES * keyScores.length * keyScores[0].length;
-    return queryScores == null
-        ? bytes
-        : bytes + (long) Float.BYTES * queryScores.length * queryScores[0].length;
+    long bytes = 0;
+    for (TopScores[] ofHead : topKeys) {
+      bytes += Arrays.stream(ofHead).mapToLong(TopScores::bytes).sum();
+    }
+    for (int h = 0; topQueries != null && h < topQueries.length; h++) {
+      bytes += Arrays.stream(topQueries[h]).mapToLong(TopScores::bytes).sum();
+      bytes += (long) Float.BYTES * queryScores[h].length;
+    }
+    return bytes;
   }
 }

@@ -135,30 +135,46 @@ final class CombinerAxial implements RegionMethod {
   private void summarizeColumns(RegionStep step, int store) {
     boolean above = store == ABOVE;
     int done = step.store(store).count();
-    int count = step.to() - done;
-    RegionMaxima maxima = new RegionMaxima(step);
-    RegionMaxima.Collected collected = new RegionMaxima.Collected(step, count);
+    int columns = Math.min(segment, step.to());
     KeyGroups regions = new KeyGroups();
-    int[] positions = new int[count];
-    for (int u = 0; u < Math.min(segment, step.to()); u++) {
-      int last = step.to() - 1 - Math.floorMod(step.to() - 1 - u, segment);
+    int[] positions = new int[step.to() - done];
+    for (int u = 0; u < columns; u++) {
+      int last = lastOfColumn(step, u);
       if (last < done) {
         continue;
       }
-      maxima.clear();
       for (long p = above ? u : last; p >= 0 && p <= last; p += above ? segment : -segment) {
         int token = (int) p;
-        maxima.raise(token);
         regions.key(token, 0);
         if (token >= done) {
-          collected.set(token - done, maxima);
           regions.row(token - done);
           positions[token - done] = above ? token + segment : token - segment;
         }
       }
       step.end(regions);
     }
-    collected.addTo(store, step, above ? Sees.UP_TO : Sees.FROM, done, regions, positions);
+    try (RegionMaxima.Collected collected = new RegionMaxima.Collected(step, positions.length)) {
+      RegionMaxima.take(
+          step,
+          columns,
+          (u, maxima) -> {
+            int last = lastOfColumn(step, u);
+            if (last < done) {
+              return;
+            }
+            for (long p = above ? u : last; p >= 0 && p <= last; p += above ? segment : -segment) {
+              maxima.raise((int) p);
+              if (p >= done) {
+                collected.set((int) p - done, maxima);
+              }
+            }
+          });
+      collected.addTo(store, step, above ? Sees.UP_TO : Sees.FROM, done, regions, positions);
+    }
+  }
+
+  private int lastOfColumn(RegionStep step, int u) {
+    return step.to() - 1 - Math.floorMod(step.to() - 1 - u, segment);
   }
 
   private void summarizeSegments(RegionStep step, int store) {
@@ -168,26 +184,39 @@ final class CombinerAxial implements RegionMethod {
     if (end == done) {
       return;
     }
-    RegionMaxima maxima = new RegionMaxima(step);
-    RegionMaxima.Collected collected = new RegionMaxima.Collected(step, end - done);
+    int firstSegment = done / segment;
+    int segments = Math.ceilDiv(end, segment) - firstSegment;
     KeyGroups regions = new KeyGroups();
     int[] positions = new int[end - done];
-    for (int a = done / segment; (long) a * segment < end; a++) {
+    for (int a = firstSegment; a < firstSegment + segments; a++) {
       int first = a * segment;
       int last = (int) Math.min(end, first + (long) segment) - 1;
-      maxima.clear();
       for (int i = first; i <= last; i++) {
         int token = left ? i : first + last - i;
-        maxima.raise(token);
         regions.key(token, 0);
         if (token >= done) {
-          collected.set(token - done, maxima);
           regions.row(token - done);
           positions[token - done] = left ? token + 1 : token - 1;
         }
       }
       step.end(regions);
     }
-    collected.addTo(store, step, left ? Sees.UP_TO : Sees.FROM, done, regions, positions);
+    try (RegionMaxima.Collected collected = new RegionMaxima.Collected(step, end - done)) {
+      RegionMaxima.take(
+          step,
+          segments,
+          (region, maxima) -> {
+            int first = (firstSegment + region) * segment;
+            int last = (int) Math.min(end, first + (long) segment) - 1;
+            for (int i = first; i <= last; i++) {
+              int token = left ? i : first + last - i;
+              maxima.raise(token);
+              if (token >= done) {
+                collected.set(token - done, maxima);
+              }
+            }
+          });
+      collected.addTo(store, step, left ? Sees.UP_TO : Sees.FROM, done, regions, positions);
+    }
   }
 }

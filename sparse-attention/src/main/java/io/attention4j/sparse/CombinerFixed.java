@@ -64,20 +64,30 @@ final class CombinerFixed implements RegionMethod {
     if (all == done) {
       return;
     }
-    RegionMaxima maxima = new RegionMaxima(step);
-    RegionMaxima.Collected collected = new RegionMaxima.Collected(step, all - done);
     KeyGroups regions = new KeyGroups();
     for (int r = done; r < all; r++) {
-      maxima.clear();
       regions.row(r - done);
-      int end = (int) Math.min(step.to(), (r + 1L) * segment);
-      for (int j = r * segment; j < end; j++) {
-        maxima.raise(j);
+      for (int j = r * segment; j < end(step, r); j++) {
         regions.key(j, 0);
       }
       step.end(regions);
-      collected.set(r - done, maxima);
     }
-    collected.addTo(0, step, Sees.ALL, 0, regions, new int[all - done]);
+    try (RegionMaxima.Collected collected = new RegionMaxima.Collected(step, all - done)) {
+      RegionMaxima.take(
+          step,
+          all - done,
+          (region, maxima) -> {
+            int r = done + region;
+            for (int j = r * segment; j < end(step, r); j++) {
+              maxima.raise(j);
+            }
+            collected.set(region, maxima);
+          });
+      collected.addTo(0, step, Sees.ALL, 0, regions, new int[all - done]);
+    }
+  }
+
+  private int end(RegionStep step, int region) {
+    return (int) Math.min(step.to(), (region + 1L) * segment);
   }
 }

@@ -72,19 +72,26 @@ final class CombinerLogsparse implements RegionMethod {
       return;
     }
     int c = 2 << store;
-    RegionMaxima maxima = new RegionMaxima(step);
-    RegionMaxima.Collected collected = new RegionMaxima.Collected(step, all - done);
     KeyGroups regions = new KeyGroups();
     for (int u = done; u < all; u++) {
-      maxima.clear();
       regions.row(u - done);
       for (int j = 2 * u * c; j < (2 * u + 1) * c; j++) {
-        maxima.raise(j);
         regions.key(j, 0);
       }
       step.end(regions);
-      collected.set(u - done, maxima);
     }
-    collected.addTo(store, step, Sees.ALL, 0, regions, new int[all - done]);
+    try (RegionMaxima.Collected collected = new RegionMaxima.Collected(step, all - done)) {
+      RegionMaxima.take(
+          step,
+          all - done,
+          (region, maxima) -> {
+            int u = done + region;
+            for (int j = 2 * u * c; j < (2 * u + 1) * c; j++) {
+              maxima.raise(j);
+            }
+            collected.set(region, maxima);
+          });
+      collected.addTo(store, step, Sees.ALL, 0, regions, new int[all - done]);
+    }
   }
 }

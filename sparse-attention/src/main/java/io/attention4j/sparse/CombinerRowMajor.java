@@ -74,21 +74,29 @@ final class CombinerRowMajor implements RegionMethod {
     if (all == done) {
       return;
     }
-    RegionMaxima token = new RegionMaxima(step);
-    RegionMaxima.Collected collected = new RegionMaxima.Collected(step, all - done);
     KeyGroups segments = new KeyGroups();
     int[] positions = new int[all - done];
     for (int first = done; first < all; first += segment) {
       for (int j = first; j < Math.min(all, (long) first + segment); j++) {
-        token.clear();
-        token.raise(j);
-        collected.set(j - done, token);
         positions[j - done] = j;
         segments.row(j - done);
         segments.key(j, 0);
       }
       step.end(segments);
     }
-    collected.addTo(0, step, Sees.ALL, 0, segments, positions);
+    try (RegionMaxima.Collected collected = new RegionMaxima.Collected(step, all - done)) {
+      RegionMaxima.take(
+          step,
+          Math.ceilDiv(all - done, segment),
+          (region, token) -> {
+            int first = done + region * segment;
+            for (int j = first; j < Math.min(all, (long) first + segment); j++) {
+              token.clear();
+              token.raise(j);
+              collected.set(j - done, token);
+            }
+          });
+      collected.addTo(0, step, Sees.ALL, 0, segments, positions);
+    }
   }
 }

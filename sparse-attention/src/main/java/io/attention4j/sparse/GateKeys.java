@@ -109,6 +109,12 @@ final class GateKeys implements KeyMemory {
     return gateHead / (compressed.length / projection.kvHeads);
   }
 
+  /** Writes what a gate projects of tokens [from, to) of a KV head, 3 * headDim elements. */
+  void pool(PagedKv pages, int sequence, int kvHead, long from, long to, double[] target) {
+    pool(new KeyCursor(pages, sequence, kvHead), from, to);
+    System.arraycopy(pooled, 0, target, 0, pooled.length);
+  }
+
   private void pool(KeyCursor cursor, long from, long to) {
     int dim = projection.dim;
     Arrays.fill(pooled, 0, dim, Double.NEGATIVE_INFINITY);

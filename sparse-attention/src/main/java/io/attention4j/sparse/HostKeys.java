@@ -6,6 +6,7 @@ import io.attention4j.engine.attention.KvFormat.Q4;
 import io.attention4j.engine.attention.KvFormat.Q8;
 import io.attention4j.engine.attention.KvPage;
 import io.attention4j.engine.attention.Q4Slots;
+import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.RowCodec;
 import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
@@ -46,6 +47,8 @@ final class HostKeys {
                       + " but this selection reads them on the host; use kernels of the CPU");
         };
     switch (format) {
+      case KvFormat.Plain plain when plain.dtype() == DType.F16 ->
+          readHalves(memory, at + (long) slot * dim * Short.BYTES, to, dim);
       case KvFormat.Plain plain ->
           RowCodec.of(plain.dtype())
               .decode(memory, at + plain.dtype().bytes((long) slot * dim), to, 0, dim);
@@ -66,6 +69,15 @@ final class HostKeys {
           GroupedPages.decode(grouped, memory, at, capacity, dim, slot, 1, to, 0);
       case KvFormat.Staircase staircase ->
           throw new IllegalArgumentException("a page has one format of a staircase");
+    }
+  }
+
+  /** Over arrays, which the JIT turns into vector instructions. */
+  private static void readHalves(MemorySegment memory, long at, float[] to, int dim) {
+    short[] halves = new short[dim];
+    MemorySegment.copy(memory, Tensor.SHORT, at, halves, 0, dim);
+    for (int d = 0; d < dim; d++) {
+      to[d] = Float.float16ToFloat(halves[d]);
     }
   }
 }

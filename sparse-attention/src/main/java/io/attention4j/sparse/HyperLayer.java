@@ -316,7 +316,7 @@ final class HyperLayer implements AttentionLayer, SelectionClock {
         AttentionInputs in = new AttentionInputs(q, pages, selection);
         parts.run(batch, in, new AttentionOutputs(first ? out : partOut, first ? lse : partLse));
         if (!first) {
-          OnlineSoftmax.merge(out, lse, partOut, partLse);
+          OnlineSoftmax.merge(out, lse, partOut, partLse, context.kernels().device().workers());
         }
         first = false;
       }

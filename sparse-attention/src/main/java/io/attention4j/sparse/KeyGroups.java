@@ -14,13 +14,15 @@ final class KeyGroups {
   private int[] keyIndptr = new int[9];
   private int[] rows = new int[64];
   private int[] keys = new int[64];
-  private float[] biases = new float[64];
+  private float[] biases = new float[64]; // of keys, where biased
+  private boolean biased; // whether a bias was not 0
 
   /** Forgets all groups. */
   void reset() {
     groups = 0;
     rowCount = 0;
     keyCount = 0;
+    biased = false;
   }
 
   /** Adds a row of the sequence to the group at hand. */
@@ -36,6 +38,10 @@ final class KeyGroups {
     if (keyCount == keys.length) {
       keys = Arrays.copyOf(keys, 2 * keyCount);
       biases = Arrays.copyOf(biases, 2 * keyCount);
+    }
+    if (bias != 0 && !biased) {
+      Arrays.fill(biases, 0, keyCount, 0);
+      biased = true;
     }
     keys[keyCount] = slot;
     biases[keyCount++] = bias;
@@ -70,7 +76,9 @@ final class KeyGroups {
     for (int h = firstHead + 1; h < firstHead + heads; h++) {
       System.arraycopy(rows, rowsFrom, rows, rowCount, ofRows);
       System.arraycopy(keys, keysFrom, keys, keyCount, ofKeys);
-      System.arraycopy(biases, keysFrom, biases, keyCount, ofKeys);
+      if (biased) {
+        System.arraycopy(biases, keysFrom, biases, keyCount, ofKeys);
+      }
       rowCount += ofRows;
       keyCount += ofKeys;
       end(ofSequence, h);
@@ -80,10 +88,22 @@ final class KeyGroups {
   /** Adds consecutive key slots without bias. */
   void keys(int first, int end) {
     reserveKeys(keyCount + end - first);
-    for (int slot = first; slot < end; slot++) {
-      keys[keyCount] = slot;
-      biases[keyCount++] = 0;
+    if (biased) {
+      Arrays.fill(biases, keyCount, keyCount + end - first, 0);
     }
+    for (int slot = first; slot < end; slot++) {
+      keys[keyCount++] = slot;
+    }
+  }
+
+  /** Adds key slots without bias. */
+  void keys(int[] slots) {
+    reserveKeys(keyCount + slots.length);
+    System.arraycopy(slots, 0, keys, keyCount, slots.length);
+    if (biased) {
+      Arrays.fill(biases, keyCount, keyCount + slots.length, 0);
+    }
+    keyCount += slots.length;
   }
 
   private void reserveKeys(int needed) {
@@ -109,6 +129,6 @@ final class KeyGroups {
         rows,
         Arrays.copyOf(keyIndptr, groups + 1),
         keys,
-        biases);
+        biased ? biases : null);
   }
 }

@@ -1,5 +1,6 @@
 package io.attention4j.sparse;
 
+import io.attention4j.engine.runtime.Parallel;
 import java.util.Arrays;
 
 /**
@@ -7,20 +8,25 @@ import java.util.Arrays;
  * not thread-safe.
  */
 final class LandmarkChoice {
+  /** Rows and heads that a worker takes at a time. */
+  private static final int PIECE = 32;
+
   private final LandmarkAttention.Options options;
   private final int heads;
   private int[][] chosen = {}; // [row * heads + head], ascending
-  private double[][] scores = {}; // [row * heads + head][block]
 
   LandmarkChoice(LandmarkAttention.Options options, int queryHeads) {
     this.options = options;
     heads = queryHeads;
   }
 
-  /** The scores of the landmarks of all earlier blocks, for a row of those at hand and a head. */
+  /**
+   * What a row of those at hand and a head choose by, for all earlier blocks: scores of landmarks,
+   * or their softmax where rows or heads choose together.
+   */
   @FunctionalInterface
   interface Scores {
-    void of(int row, int queryHead, double[] ofBlock);
+    void of(int row, int queryHead, float[] ofBlock);
   }
 
   /** Blocks that a row of a head reads, in the order of their age. */
@@ -28,12 +34,15 @@ final class LandmarkChoice {
     return chosen[row * heads + queryHead];
   }
 
-  /** Chooses among the {@code earlier} blocks before the one of the rows. */
-  void choose(int rows, int earlier, Scores landmarks) {
+  /**
+   * Chooses among the {@code earlier} blocks before the one of the rows.
+   *
+   * @param workers share the rows and heads; scores are asked for on all of them
+   */
+  void choose(int rows, int earlier, Scores landmarks, Parallel workers) {
     int entries = rows * heads;
     if (chosen.length < entries) {
       chosen = new int[entries][];
-      scores = new double[entries][];
     }
     if (earlier <= options.k()) {
       int[] all = new int[earlier];
@@ -41,66 +50,66 @@ final class LandmarkChoice {
       Arrays.fill(chosen, 0, entries, all);
       return;
     }
-    for (int i = 0; i < entries; i++) {
-      double[] ofRow = new double[earlier];
-      landmarks.of(i / heads, i % heads, ofRow);
-      if (options.retrieval() != LandmarkAttention.Retrieval.TOKEN) {
-        softmax(ofRow);
-      }
-      scores[i] = ofRow;
-    }
     switch (options.retrieval()) {
-      case TOKEN -> {
-        for (int i = 0; i < entries; i++) {
-          chosen[i] = best(scores[i]);
-        }
-      }
-      case HEADS -> {
-        for (int row = 0; row < rows; row++) {
-          share(row * heads, 1, heads);
-        }
-      }
-      case CHUNK -> {
-        for (int head = 0; head < heads; head++) {
-          share(head, heads, rows);
-        }
-      }
+      case TOKEN ->
+          workers.run(
+              Math.ceilDiv(entries, PIECE),
+              (piece, _) -> {
+                TopScores top = new TopScores(options.k());
+                float[] ofRow = new float[earlier];
+                int end = Math.min(entries, (piece + 1) * PIECE);
+                for (int i = piece * PIECE; i < end; i++) {
+                  landmarks.of(i / heads, i % heads, ofRow);
+                  chosen[i] = best(top, ofRow);
+                }
+              });
+      case HEADS -> workers.run(rows, (row, _) -> share(row * heads, 1, heads, earlier, landmarks));
+      case CHUNK -> workers.run(heads, (head, _) -> share(head, heads, rows, earlier, landmarks));
     }
-    Arrays.fill(scores, 0, entries, null);
   }
 
-  private static void softmax(double[] x) {
-    double max = Arrays.stream(x).max().orElseThrow();
+  /** The softmax of scores, in place. */
+  static void softmax(float[] x) {
+    float max = Float.NEGATIVE_INFINITY;
+    for (float score : x) {
+      max = Math.max(max, score);
+    }
     double sum = 0;
     for (int i = 0; i < x.length; i++) {
-      x[i] = Math.exp(x[i] - max);
+      x[i] = (float) Math.exp(x[i] - max);
       sum += x[i];
     }
     for (int i = 0; i < x.length; i++) {
-      x[i] /= sum;
+      x[i] = (float) (x[i] / sum);
     }
   }
 
   /** Entries from, from + step .. share the blocks with the largest maxima over them. */
-  private void share(int from, int step, int count) {
-    double[] max = scores[from].clone();
-    for (int i = 1; i < count; i++) {
-      double[] other = scores[from + i * step];
-      for (int b = 0; b < max.length; b++) {
-        max[b] = Math.max(max[b], other[b]);
+  private void share(int from, int step, int count, int earlier, Scores landmarks) {
+    float[] max = new float[earlier];
+    float[] other = new float[earlier];
+    for (int i = 0; i < count; i++) {
+      int entry = from + i * step;
+      landmarks.of(entry / heads, entry % heads, other);
+      for (int b = 0; b < earlier; b++) {
+        max[b] = Math.max(max[b], other[b]); // shares are positive
       }
     }
-    int[] best = best(max);
+    int[] best = best(new TopScores(options.k()), max);
     for (int i = 0; i < count; i++) {
       chosen[from + i * step] = best;
     }
   }
 
-  private int[] best(double[] ofBlock) {
-    TopTokens top = new TopTokens(options.k());
-    for (int b = 0; b < ofBlock.length && options.k() > 0; b++) {
-      top.add(b, ofBlock[b]);
+  private static int[] best(TopScores top, float[] ofBlock) {
+    top.clear();
+    float bar = top.bar();
+    for (int b = 0; b < ofBlock.length; b++) {
+      if (!(ofBlock[b] <= bar)) {
+        top.add(b, ofBlock[b]);
+        bar = top.bar();
+      }
     }
-    return top.sorted();
+    return top.from(0);
   }
 }

@@ -12,6 +12,7 @@ import io.attention4j.engine.operator.LayerInputs;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.OperatorContext;
+import io.attention4j.engine.runtime.Parallel;
 import io.attention4j.engine.spi.AttentionPlan;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.RopeKernel;
@@ -44,12 +45,14 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
   private final PagedKv cutPages;
   private final BitSet[] read; // blocks of each KV head that the rows at hand read
   private final double[] x;
-  private LandmarkProducts products; // null where rows are few
+  private final LandmarkProducts products;
+  private boolean multiplied; // whether products has the rows at hand
+  private int retrievedLevels; // of the rows at hand
   private long selectionNanos;
   private Rotation rotation = Rotation.NONE;
 
   /** The r-th retrieved block of each row and head: of rows [row * queryHeads + head]. */
-  private record Retrieved(KeyGroups groups, double[] scores, long[] positions) {}
+  private record Retrieved(KeyGroups groups, float[] scores, long[] positions) {}
 
   LandmarkLayer(
       LandmarkAttention.Options options,
@@ -64,6 +67,9 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
     this.plan = plan;
     pages = new PagedKv(shape.kvHeads());
     choice = new LandmarkChoice(options, shape.queryHeads());
+    products =
+        new LandmarkProducts(
+            context.kernels(), shape, options.retrieval() != LandmarkAttention.Retrieval.TOKEN);
     x = new double[shape.headDim()];
     cutPages = new PagedKv(shape.kvHeads());
     read = new BitSet[shape.kvHeads()];
@@ -136,19 +142,15 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
       LayerState[] states, AttentionBatch batch, PagedKv ofRows, Tensor q, Tensor out) {
     long start = System.nanoTime();
     own.reset();
-    retrieved.clear();
+    retrievedLevels = 0;
     for (int s = 0; s < batch.sequences(); s++) {
       SparseState state = (SparseState) states[s];
       LandmarkKeys landmarks = (LandmarkKeys) state.memory();
       landmarks.rotation(rotation);
       landmarks.update(ofRows, s, state.length());
       Arrays.stream(read).forEach(BitSet::clear);
-      boolean many = batch.rows(s) >= PRODUCT_ROWS && !options.stingy() && landmarks.blocks() > 0;
-      try (LandmarkProducts ofSequence =
-          many ? new LandmarkProducts(context.kernels(), shape, landmarks, batch.rows(s)) : null) {
-        products = ofSequence;
-        list(batch, q, s, state.length(), landmarks);
-      }
+      multiplied = batch.rows(s) >= PRODUCT_ROWS && !options.stingy() && landmarks.blocks() > 0;
+      list(batch, q, s, state.length(), landmarks);
       if (ofRows == pages) { // a step that is cut reads everything
         for (int h = 0; h < read.length; h++) {
           state.cache().prefetch(h, read[h], options.block());
@@ -162,8 +164,14 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
 
   private void list(
       AttentionBatch batch, Tensor q, int sequence, long length, LandmarkKeys landmarks) {
-    if (products != null) {
-      products.run(q, batch.firstRow(sequence), batch.rows(sequence));
+    if (multiplied) {
+      products.run(
+          landmarks,
+          q,
+          batch.firstRow(sequence),
+          batch.rows(sequence),
+          batch.firstPosition(sequence),
+          options.block());
     }
     for (int row = 0; row < batch.rows(sequence); ) {
       long position = batch.firstPosition(sequence) + row;
@@ -200,53 +208,109 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
     long firstPosition = batch.firstPosition(sequence) + firstRow;
     int earlier = (int) (firstPosition / options.block());
     int outRow = batch.firstRow(sequence) + firstRow;
-    choice.choose(
-        rows,
-        earlier,
-        (row, head, ofBlock) -> {
-          if (products != null) {
-            for (int b = 0; b < earlier; b++) {
-              ofBlock[b] = shape.scale() * products.of(firstRow + row, head, b);
+    if (multiplied) {
+      choice.choose(
+          rows,
+          earlier,
+          (row, head, ofBlock) -> products.copy(firstRow + row, head, ofBlock, earlier),
+          context.kernels().device().workers());
+    } else {
+      choice.choose(
+          rows,
+          earlier,
+          (row, head, ofBlock) -> {
+            score(q, outRow + row, head, firstPosition + row, earlier, landmarks, ofBlock);
+            if (options.retrieval() != LandmarkAttention.Retrieval.TOKEN) {
+              LandmarkChoice.softmax(ofBlock);
             }
-            return;
-          }
-          read(q, outRow + row, head);
-          // The last k blocks stand where they are, those far away in place 0.
-          int near = options.stingy() ? earlier - options.k() : 0;
-          for (int b = near; b < earlier; b++) {
-            ofBlock[b] = shape.scale() * landmarks.dot(kvHead(head), b, x);
-          }
-          if (near > 0) {
-            rotation.unrotate(x, firstPosition + row);
-            rotation.rotate(x, localPosition(firstPosition + row, earlier));
-            for (int b = 0; b < near; b++) {
-              ofBlock[b] = shape.scale() * landmarks.movedDot(kvHead(head), b, x);
-            }
-          }
-        });
+          },
+          Parallel.single());
+    }
+    int levels = Math.min(options.k(), earlier);
+    for (int r = 0; r < levels; r++) {
+      level(r, batch.totalRows());
+    }
     for (int head = 0; head < shape.queryHeads(); head++) {
-      int levels = Math.min(options.k(), earlier);
+      for (int row = 0; row < rows; row++) {
+        for (int block : choice.of(row, head)) {
+          read[kvHead(head)].set(block);
+        }
+      }
+    }
+    if (multiplied) {
+      context
+          .kernels()
+          .device()
+          .workers()
+          .run(
+              levels,
+              (r, _) ->
+                  listLevel(r, q, sequence, firstRow, rows, firstPosition, outRow, landmarks));
+    } else {
       for (int r = 0; r < levels; r++) {
-        Retrieved level = level(r, batch.totalRows());
-        for (int row = 0; row < rows; row++) {
-          int block = choice.of(row, head)[r];
+        listLevel(r, q, sequence, firstRow, rows, firstPosition, outRow, landmarks);
+      }
+    }
+  }
+
+  /** Scores of all earlier blocks for a row and head. */
+  private void score(
+      Tensor q,
+      int row,
+      int head,
+      long position,
+      int earlier,
+      LandmarkKeys landmarks,
+      float[] ofBlock) {
+    read(q, row, head);
+    // The last k blocks stand where they are, those far away in place 0.
+    int near = options.stingy() ? earlier - options.k() : 0;
+    for (int b = near; b < earlier; b++) {
+      ofBlock[b] = (float) (shape.scale() * landmarks.dot(kvHead(head), b, x));
+    }
+    if (near > 0) {
+      rotation.unrotate(x, position);
+      rotation.rotate(x, localPosition(position, earlier));
+      for (int b = 0; b < near; b++) {
+        ofBlock[b] = (float) (shape.scale() * landmarks.movedDot(kvHead(head), b, x));
+      }
+    }
+  }
+
+  /** Lists the r-th block of each of the rows and heads; on a thread of its own with products. */
+  private void listLevel(
+      int r,
+      Tensor q,
+      int sequence,
+      int firstRow,
+      int rows,
+      long firstPosition,
+      int outRow,
+      LandmarkKeys landmarks) {
+    int earlier = (int) (firstPosition / options.block());
+    Retrieved level = retrieved.get(r);
+    for (int head = 0; head < shape.queryHeads(); head++) {
+      for (int row = 0; row < rows; row++) {
+        int block = choice.of(row, head)[r];
+        int entry = (outRow + row) * shape.queryHeads() + head;
+        if (multiplied) {
+          level.scores[entry] = products.score(firstRow + row, head, block);
+        } else {
           long position = firstPosition + row;
           long at = options.stingy() ? movedPosition(position, earlier, block, r) : position;
-          int entry = (outRow + row) * shape.queryHeads() + head;
           read(q, outRow + row, head);
           if (at != position) {
             rotation.unrotate(x, position);
             rotation.rotate(x, at);
           }
-          level.scores[entry] = shape.scale() * landmarks.dot(kvHead(head), block, x);
+          level.scores[entry] = (float) (shape.scale() * landmarks.dot(kvHead(head), block, x));
           level.positions[entry] = at - position;
-          level.groups.row(firstRow + row);
-          if (row + 1 == rows || choice.of(row + 1, head)[r] != block) {
-            int first = block * options.block();
-            level.groups.keys(first, first + options.block() - 1);
-            read[kvHead(head)].set(block);
-            level.groups.end(sequence, head);
-          }
+        }
+        level.groups.row(firstRow + row);
+        if (row + 1 == rows || choice.of(row + 1, head)[r] != block) {
+          int first = block * options.block();
+          level.groups.keys(first, first + options.block() - 1);
+          level.groups.end(sequence, head);
         }
       }
     }
@@ -282,12 +346,21 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
     }
   }
 
-  private Retrieved level(int r, int totalRows) {
-    if (retrieved.size() == r) {
-      int entries = totalRows * shape.queryHeads();
-      retrieved.add(new Retrieved(new KeyGroups(), new double[entries], new long[entries]));
+  /** Makes room for the r-th blocks of the rows at hand. */
+  private void level(int r, int totalRows) {
+    if (r < retrievedLevels) {
+      return;
     }
-    return retrieved.get(r);
+    int entries = totalRows * shape.queryHeads();
+    if (retrieved.size() == r) {
+      retrieved.add(new Retrieved(new KeyGroups(), new float[entries], new long[entries]));
+    } else if (retrieved.get(r).scores.length < entries) {
+      KeyGroups groups = retrieved.get(r).groups;
+      retrieved.set(r, new Retrieved(groups, new float[entries], new long[entries]));
+    }
+    retrieved.get(r).groups.reset();
+    Arrays.fill(retrieved.get(r).positions, 0);
+    retrievedLevels = r + 1;
   }
 
   /** A block joins as a state whose mass is that of its landmark, not of its tokens. */
@@ -302,7 +375,7 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
           options.stingy() ? arena.allocate(DType.F32, rows, heads, shape.headDim()) : null;
       Selection selection = new Selection.Gathered(own.selection());
       plan.run(batch, new AttentionInputs(q, ofRows, selection), new AttentionOutputs(out, lse));
-      for (Retrieved level : retrieved) {
+      for (Retrieved level : retrieved.subList(0, retrievedLevels)) {
         selection = new Selection.Gathered(level.groups.selection());
         Tensor queries = options.stingy() ? turn(batch, q, level.positions, turned) : q;
         plan.run(
@@ -313,13 +386,12 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
         for (int i = 0; i < rows * heads; i++) {
           // Rows without an r-th block keep -inf.
           if (masses.getAtIndex(Tensor.FLOAT, i) != Float.NEGATIVE_INFINITY) {
-            masses.setAtIndex(Tensor.FLOAT, i, (float) level.scores[i]);
+            masses.setAtIndex(Tensor.FLOAT, i, level.scores[i]);
           }
         }
-        OnlineSoftmax.merge(out, lse, partOut, partLse);
+        OnlineSoftmax.merge(out, lse, partOut, partLse, context.kernels().device().workers());
       }
     }
-    retrieved.clear();
   }
 
   /** Queries turned to other positions than their own. */

@@ -104,7 +104,7 @@ final class Nystrom implements RegionMethod {
           step.kernels()
               .values(
                   arena,
-                  RegionKernels.joined(queries),
+                  step.kernels().upload(arena, RegionKernels.joined(queries), shape.headDim()),
                   step.pages(),
                   0,
                   RegionKernels.Sees.ALL,

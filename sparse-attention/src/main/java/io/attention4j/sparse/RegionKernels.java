@@ -13,6 +13,7 @@ import io.attention4j.engine.attention.Selection;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OperatorContext;
 import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.runtime.Parallel;
 import io.attention4j.engine.spi.AttentionKernel;
 import io.attention4j.engine.spi.AttentionPlan;
 import io.attention4j.engine.spi.Device;
@@ -82,6 +83,10 @@ final class RegionKernels implements AutoCloseable {
     return context.kernels();
   }
 
+  Parallel workers() {
+    return kernels().device().workers();
+  }
+
   /** Starts rows whose parts {@link #add} brings; {@link #end} ends them. */
   void begin(Tensor queries, Tensor result, int rows) {
     arena = kernels().device().newArena();
@@ -120,7 +125,7 @@ final class RegionKernels implements AutoCloseable {
         in,
         isFirst ? new AttentionOutputs(out, lse) : new AttentionOutputs(partOut, partLse));
     if (!isFirst) {
-      OnlineSoftmax.merge(out, lse, partOut, partLse);
+      OnlineSoftmax.merge(out, lse, partOut, partLse, workers());
     }
     kernelNanos += System.nanoTime() - start;
     isFirst = false;
@@ -146,18 +151,17 @@ final class RegionKernels implements AutoCloseable {
    */
   Tensor values(
       Device.TensorArena owner,
-      float[] queries,
+      Tensor queries,
       PagedKv pages,
       long firstPosition,
       Sees sees,
       KeyGroups groups) {
-    int count = queries.length / shape.queryHeads() / shape.headDim();
+    int count = Math.toIntExact(queries.extent(0));
     Tensor result = owner.allocate(DType.F32, count, shape.queryHeads(), shape.valueDim());
     batch.reset();
     batch.add(count, firstPosition + sees.shift);
-    Tensor rows = upload(owner, queries, shape.headDim());
     AttentionInputs in =
-        new AttentionInputs(rows, pages, new Selection.Gathered(groups.selection()));
+        new AttentionInputs(queries, pages, new Selection.Gathered(groups.selection()));
     long start = System.nanoTime();
     plan(ofCache, sees).run(batch, in, new AttentionOutputs(result, null));
     kernelNanos += System.nanoTime() - start;

@@ -2,7 +2,9 @@ package io.attention4j.sparse;
 
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.spi.Device;
+import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -32,6 +34,25 @@ final class RegionMaxima {
     }
   }
 
+  /** Takes maxima of one region of tokens. */
+  @FunctionalInterface
+  interface Region {
+    void take(int region, RegionMaxima maxima);
+  }
+
+  /** Takes the maxima of so many regions, on the device's workers; they start as of no token. */
+  static void take(RegionStep step, int regions, Region region) {
+    step.kernels()
+        .workers()
+        .run(
+            regions,
+            (i, _) -> {
+              RegionMaxima maxima = new RegionMaxima(step);
+              maxima.clear();
+              region.take(i, maxima);
+            });
+  }
+
   /** Of no token. */
   void clear() {
     Arrays.fill(queryMax, Float.NEGATIVE_INFINITY);
@@ -50,33 +71,37 @@ final class RegionMaxima {
   }
 
   /** Copies the maxima so far of queries, queryHeads * headDim elements. */
-  private void copyQuery(float[] to, int at) {
-    System.arraycopy(queryMax, 0, to, at, queryMax.length);
+  private void copyQuery(MemorySegment to, long at) {
+    MemorySegment.copy(queryMax, 0, to, Tensor.FLOAT, at, queryMax.length);
   }
 
   /** Copies the maxima so far of keys, a KV head's for each of its query heads. */
-  private void copyKey(float[] to, int at) {
+  private void copyKey(MemorySegment to, long at) {
     for (int d = 0; d < queryMax.length; d += dim) {
-      System.arraycopy(keyMax, d / dim / groupSize * dim, to, at + d, dim);
+      long target = at + (long) d * Float.BYTES;
+      MemorySegment.copy(keyMax, d / dim / groupSize * dim, to, Tensor.FLOAT, target, dim);
     }
   }
 
-  /** Maxima of some summaries, in the order of their slots. */
-  static final class Collected {
-    private final int width;
-    private final float[] queries; // [summary][queryHeads * headDim]
-    private final float[] keys;
+  /** Maxima of some summaries, in the order of their slots; several threads may set them. */
+  static final class Collected implements AutoCloseable {
+    private final long rowBytes;
+    private final Device.TensorArena arena;
+    private final Tensor queries; // [summary, queryHeads, headDim]
+    private final Tensor keys;
 
     /** For so many summaries. */
     Collected(RegionStep step, int count) {
-      width = step.shape().queryHeads() * step.shape().headDim();
-      queries = new float[Math.multiplyExact(count, width)];
-      keys = new float[queries.length];
+      LayerShape shape = step.shape();
+      rowBytes = (long) Float.BYTES * shape.queryHeads() * shape.headDim();
+      arena = step.kernels().kernels().device().newArena();
+      queries = arena.allocate(DType.F32, count, shape.queryHeads(), shape.headDim());
+      keys = arena.allocate(DType.F32, count, shape.queryHeads(), shape.headDim());
     }
 
     void set(int index, RegionMaxima maxima) {
-      maxima.copyQuery(queries, index * width);
-      maxima.copyKey(keys, index * width);
+      maxima.copyQuery(queries.segment(), index * rowBytes);
+      maxima.copyKey(keys.segment(), index * rowBytes);
     }
 
     /**
@@ -94,12 +119,14 @@ final class RegionMaxima {
         long firstPosition,
         KeyGroups groups,
         int[] positions) {
-      RegionKernels kernels = step.kernels();
-      try (Device.TensorArena arena = kernels.kernels().device().newArena()) {
-        Tensor values = kernels.values(arena, queries, step.pages(), firstPosition, sees, groups);
-        step.store(store)
-            .add(kernels.upload(arena, keys, step.shape().headDim()), values, positions);
-      }
+      Tensor values =
+          step.kernels().values(arena, queries, step.pages(), firstPosition, sees, groups);
+      step.store(store).add(keys, values, positions);
+    }
+
+    @Override
+    public void close() {
+      arena.close();
     }
   }
 }

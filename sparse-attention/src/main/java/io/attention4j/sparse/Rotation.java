@@ -65,6 +65,11 @@ final class Rotation {
     turn(x, -position, 1 / factor);
   }
 
+  /** The gradient of a vector from that of what {@link #rotate} made of it. */
+  void rotateGradient(double[] x, long position) {
+    turn(x, -position, factor);
+  }
+
   private void turn(double[] x, long position, double scale) {
     int pairs = frequencies.length;
     for (int i = 0; i < pairs; i++) {

@@ -82,6 +82,18 @@ public record RoutingAttention(Options options) implements AttentionOperator {
     /** Normalises a vector in place; zero stays zero. */
     abstract void apply(double[] x, int offset, int dim);
 
+    /** The same for floats. */
+    final void apply(float[] x, int offset, int dim) {
+      double[] wide = new double[dim];
+      for (int d = 0; d < dim; d++) {
+        wide[d] = x[offset + d];
+      }
+      apply(wide, 0, dim);
+      for (int d = 0; d < dim; d++) {
+        x[offset + d] = (float) wide[d];
+      }
+    }
+
     /** What a centroid gets after averaging. */
     abstract void renormalize(double[] mean, int offset, int dim);
 

@@ -58,7 +58,8 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
     this.centroids = centroids;
     read = new float[shape.headDim()];
     products =
-        new CentroidProducts(context.kernels(), centroids, options.clusters(), shape.headDim());
+        new CentroidProducts(
+            context.kernels(), centroids, options.norm(), options.clusters(), shape.headDim());
     this.rope = rope;
     this.plan = plan;
     pages = new PagedKv(shape.kvHeads());
@@ -75,7 +76,7 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
     ClusterMembers members =
         new ClusterMembers(
             products,
-            options,
+            options.clusters(),
             options.local(),
             shape.queryHeads(),
             shape.kvHeads(),
@@ -209,22 +210,29 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
   }
 
   private void enterAll(RoutingState state, LayerInputs in, int sequence) {
-    int length = Math.toIntExact(state.length());
-    state.members().scoreKeys(pages, sequence, length);
+    state.members().addKeys(pages, sequence, Math.toIntExact(state.length()));
     if (ownQueries) {
-      scoreQueries(state.members(), in, sequence, 0, in.batch().rows(sequence));
+      addQueries(state.members(), in, sequence, 0, in.batch().rows(sequence));
     }
-    state.members().enter(length);
   }
 
-  private void scoreQueries(
-      ClusterMembers members, LayerInputs in, int sequence, int row, int end) {
+  private void addQueries(ClusterMembers members, LayerInputs in, int sequence, int row, int end) {
     int position = Math.toIntExact(in.batch().firstPosition(sequence));
     for (int h = 0; h < shape.queryHeads() - options.local(); h++) {
-      int head = h;
-      members.scoreQueries(
-          h, position + row, position + end, token -> query(in, sequence, token - position, head));
+      members.addQueries(h, position + row, position + end, queries(in, sequence, position, h));
     }
+  }
+
+  /** Queries of a routing head by token, of which the step's first is {@code position}. */
+  private CentroidProducts.Vectors queries(LayerInputs in, int sequence, int position, int head) {
+    int dim = shape.headDim();
+    long firstRow = in.batch().firstRow(sequence) - position;
+    return (first, count, to) -> {
+      for (int i = 0; i < count; i++) {
+        long at = ((firstRow + first + i) * shape.queryHeads() + options.local() + head) * dim;
+        MemorySegment.copy(in.q().segment(), Tensor.FLOAT, at * Float.BYTES, to, i * dim, dim);
+      }
+    };
   }
 
   /** A routing head's query, normalised. */
@@ -255,9 +263,9 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
     for (int row = 0; row < batch.rows(sequence); row++) {
       int token = Math.toIntExact(batch.firstPosition(sequence) + row);
       if (ownQueries) {
-        scoreQueries(members, in, sequence, row, row + 1);
+        addQueries(members, in, sequence, row, row + 1);
       }
-      members.enter(token + 1);
+      members.enterKeys(token + 1);
       for (int h = 0; h < shape.queryHeads() - options.local(); h++) {
         for (int c = 0; c < options.clusters(); c++) {
           if (isIn(members, in, sequence, row, h, c)) {
@@ -283,7 +291,10 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
     for (int h = 0; h < shape.queryHeads() - options.local(); h++) {
       int[] nearest = nearest(in, sequence, h);
       for (int c = 0; c < options.clusters(); c++) {
-        list(batch, sequence, h, rows(members, batch, sequence, h, c, nearest), members.keys(h, c));
+        int[] rows = rows(members, batch, sequence, h, c, nearest);
+        if (rows.length > 0) {
+          list(batch, sequence, h, rows, members.keys(h, c));
+        }
       }
     }
   }
@@ -294,7 +305,19 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
       return null;
     }
     int[] nearest = new int[in.batch().rows(sequence)];
-    Arrays.setAll(nearest, row -> centroids.nearest(head, query(in, sequence, row, head)));
+    int clusters = options.clusters();
+    float[] scores = new float[Math.min(CentroidProducts.ROWS, nearest.length) * clusters];
+    for (int first = 0; first < nearest.length; first += CentroidProducts.ROWS) {
+      int count = Math.min(CentroidProducts.ROWS, nearest.length - first);
+      products.run(head, first, count, queries(in, sequence, 0, head), scores, 0);
+      for (int i = 0; i < count; i++) {
+        int best = i * clusters;
+        for (int at = best + 1; at < (i + 1) * clusters; at++) {
+          best = scores[at] > scores[best] ? at : best;
+        }
+        nearest[first + i] = best - i * clusters;
+      }
+    }
     return nearest;
   }
 
@@ -305,10 +328,11 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
       return IntStream.range(0, nearest.length).filter(row -> nearest[row] == c).toArray();
     }
     int first = Math.toIntExact(batch.firstPosition(sequence));
-    return Arrays.stream(members.queries(head, c))
-        .filter(token -> token >= first)
-        .map(token -> token - first)
-        .toArray();
+    int[] rows = members.queries(head, c, first);
+    for (int i = 0; i < rows.length; i++) {
+      rows[i] -= first;
+    }
+    return rows;
   }
 
   /** Lists rows of a cluster on the first level on which each is free. */
@@ -332,9 +356,7 @@ final class RoutingLayer implements AttentionLayer, SelectionClock {
         rows[i] = -1;
       }
       if (groups != null) {
-        for (int key : keys) {
-          groups.key(key, 0);
-        }
+        groups.keys(keys);
         groups.end(sequence, queryHead);
       }
     }

@@ -38,6 +38,7 @@ public final class SparseOperators implements OperatorProvider {
               LandmarkAttention.ID,
               option -> new LandmarkAttention(LandmarkAttention.Options.of(option))),
           Map.entry(SeerAttention.ID, SparseOperators::seer),
+          Map.entry(SeerDistill.ID, SparseOperators::seerDistill),
           Map.entry(SeerDecode.ID, SparseOperators::seerDecode),
           Map.entry(Nosa.ID, SparseOperators::nosa),
           Map.entry(Quest.ID, SparseOperators::quest),
@@ -119,6 +120,12 @@ public final class SparseOperators implements OperatorProvider {
     SeerDecode.Options options = SeerDecode.Options.of(option);
     return new BlockSparseOperator(
         SeerDecode.ID, CAUSAL, (shape, context) -> new SeerDecode(options, shape, context));
+  }
+
+  private static AttentionOperator seerDistill(OptionSpec option) {
+    SeerDistill.Options options = SeerDistill.Options.of(option);
+    return new BlockSparseOperator(
+        SeerDistill.ID, CAUSAL, (shape, context) -> new SeerDistill(options, shape, context));
   }
 
   private static AttentionOperator nosa(OptionSpec option) {

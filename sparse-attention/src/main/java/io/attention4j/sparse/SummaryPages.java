@@ -7,7 +7,9 @@ import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.tensor.DType;
+import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -65,17 +67,45 @@ final class SummaryPages implements AutoCloseable {
       int rows = Math.min(PAGE_SLOTS - slot, positions.length - row);
       KvPage[] page = pages.get(count / PAGE_SLOTS);
       System.arraycopy(positions, row, page[0].positions(), slot, rows);
-      for (int from = 0; from < rows; from += WRITE_ROWS) {
-        int written = Math.min(WRITE_ROWS, rows - from);
-        for (int h = 0; h < heads; h++) {
-          writer.write(k, v, row + from, written, h, page[h], slot + from);
-        }
-      }
+      write(k, v, row, rows, page, slot);
       for (KvPage ofHead : page) {
         ofHead.length(slot + rows);
       }
       count += rows;
       row += rows;
+    }
+  }
+
+  private void write(Tensor k, Tensor v, int row, int rows, KvPage[] page, int slot) {
+    if (page[0].keys() instanceof Storage.Host) {
+      int firstRow = row;
+      kernels
+          .device()
+          .workers()
+          .run(
+              heads,
+              (h, _) -> {
+                KvPage to = page[h];
+                copy(k, firstRow, rows, h, keyDim, to.keys(), to.keyOffset(), slot);
+                copy(v, firstRow, rows, h, valueDim, to.values(), to.valueOffset(), slot);
+              });
+      return;
+    }
+    for (int from = 0; from < rows; from += WRITE_ROWS) {
+      int written = Math.min(WRITE_ROWS, rows - from);
+      for (int h = 0; h < heads; h++) {
+        writer.write(k, v, row + from, written, h, page[h], slot + from);
+      }
+    }
+  }
+
+  private void copy(
+      Tensor rows, int first, int count, int head, int dim, Storage page, long offset, int slot) {
+    MemorySegment to = ((Storage.Host) page).segment();
+    long bytes = (long) dim * Float.BYTES;
+    for (int i = 0; i < count; i++) {
+      long from = ((long) (first + i) * heads + head) * bytes;
+      MemorySegment.copy(rows.segment(), from, to, offset + (slot + i) * bytes, bytes);
     }
   }
 

@@ -5,24 +5,33 @@ import io.attention4j.benchmarks.measure.Header;
 import io.attention4j.benchmarks.measure.Measured;
 import io.attention4j.benchmarks.measure.Statistics;
 import io.attention4j.benchmarks.report.BarChart;
-import io.attention4j.benchmarks.report.Column;
 import io.attention4j.benchmarks.report.Report;
 import io.attention4j.benchmarks.report.Table;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Locale;
 
 /** What one layer costs with each operator, beside dense attention, by length. */
 public final class CostSuite {
   private static final long SEED = 42;
-  private static final String DENSE = "softmax";
+  static final String DENSE = "softmax";
 
   /** Tokens per block of SeerAttention's gates. */
   private static final int TRUTH_BLOCK = 64;
 
   /** Where a call of every side is expected to take longer in all, each is called once. */
-  private static final double MOST_SECONDS = 20;
+  static final double MOST_SECONDS = 20;
+
+  /** Tokens from which a call is not repeated. */
+  private static final int ALWAYS_ONCE = 131072;
+
+  private static final DateTimeFormatter MINUTE =
+      DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm", Locale.ROOT);
 
   /**
    * What to measure.
@@ -34,8 +43,12 @@ public final class CostSuite {
    * @param decodeLengths tokens before the one decoded
    * @param truthLengths tokens of dense attention that gives its largest weights by block too
    * @param codecs of the cache
+   * @param exponentLengths tokens of prefill to whose times of {@code exponents} a power is fitted
+   * @param exponents options of causal layers for those
    * @param heads query and KV heads
    * @param headDim elements of a head
+   * @param dense where softmax's times come from
+   * @param earlier folder with CSV files of earlier runs, whose other rows stay, or null
    */
   public record Sizes(
       List<String> operators,
@@ -45,8 +58,12 @@ public final class CostSuite {
       List<Integer> decodeLengths,
       List<Integer> truthLengths,
       List<String> codecs,
+      List<Integer> exponentLengths,
+      List<String> exponents,
       int heads,
-      int headDim) {
+      int headDim,
+      Dense dense,
+      Path earlier) {
     /** Checks the ranges. */
     public Sizes {
       for (int length : lengths) {
@@ -57,6 +74,9 @@ public final class CostSuite {
       }
       for (int length : truthLengths) {
         requirePositive("truth lengths", length);
+      }
+      for (int length : exponentLengths) {
+        requirePositive("exponent lengths", length);
       }
       requirePositive("heads", heads);
       requirePositive("dim", headDim);
@@ -69,6 +89,16 @@ public final class CostSuite {
     }
   }
 
+  /** Where softmax's times come from. */
+  public enum Dense {
+    /** Measured in turns with the operators. */
+    MEASURED,
+    /** Measured with one head, times the heads: minutes at the longest lengths. */
+    ONE_HEAD,
+    /** Those of an earlier run in the folder. */
+    EARLIER
+  }
+
   private final Sizes sizes;
 
   /** A suite. */
@@ -76,22 +106,38 @@ public final class CostSuite {
     this.sizes = sizes;
   }
 
-  /** Measures; takes minutes, and at the longest lengths as long as dense attention takes. */
-  public Report run(Bench bench) {
+  /**
+   * Measures; takes minutes, and at the longest lengths as long as dense attention takes.
+   *
+   * @throws IOException if an earlier CSV file cannot be read
+   */
+  public Report run(Bench bench) throws IOException {
     List<Table> tables = new ArrayList<>();
     List<BarChart> charts = new ArrayList<>();
-    if (!sizes.operators.isEmpty() && !sizes.lengths.isEmpty()) {
-      prefill(bench, "causal", true, sizes.operators, tables, charts);
+    for (boolean causal : new boolean[] {true, false}) {
+      Table table = CostTables.prefill(causal, sizes.headDim, sizes.earlier);
+      List<String> options = causal ? sizes.operators : sizes.encoders;
+      if (!options.isEmpty()) {
+        prefill(bench, causal, options, table);
+      }
+      CostTables.publish(table, tables, charts);
     }
-    if (!sizes.encoders.isEmpty() && !sizes.lengths.isEmpty()) {
-      prefill(bench, "bidirectional", false, sizes.encoders, tables, charts);
+    Table decode = CostTables.decode(sizes.headDim, sizes.earlier);
+    if (!sizes.decoders.isEmpty()) {
+      decode(bench, decode);
     }
-    if (!sizes.decoders.isEmpty() && !sizes.decodeLengths.isEmpty()) {
-      decode(bench, tables, charts);
+    CostTables.publish(decode, tables, charts);
+    Table exponent = CostTables.exponent(sizes.headDim, sizes.earlier);
+    if (!sizes.exponents.isEmpty()) {
+      exponents(bench, exponent);
     }
+    CostTables.fit(exponent);
+    CostTables.publish(exponent, tables, new ArrayList<>());
+    Table truth = CostTables.truth(TRUTH_BLOCK, sizes.headDim, sizes.earlier);
     if (!sizes.truthLengths.isEmpty()) {
-      tables.add(truth(bench));
+      truth(bench, truth);
     }
+    CostTables.publish(truth, tables, new ArrayList<>());
     return new Report(
         "sparse",
         "Cost of sparse attention operators",
@@ -100,54 +146,17 @@ public final class CostSuite {
         charts);
   }
 
-  private void prefill(
-      Bench bench,
-      String id,
-      boolean causal,
-      List<String> options,
-      List<Table> tables,
-      List<BarChart> charts) {
-    Table table =
-        new Table(
-            "sparse-" + id,
-            "One layer, "
-                + id
-                + ", all rows in one step, "
-                + sizes.heads
-                + " heads, D="
-                + sizes.headDim,
-            List.of(
-                Column.of("operator"),
-                Column.of("cache"),
-                Column.of("N"),
-                new Column("ms", 2),
-                new Column("softmax ms", 2),
-                new Column("times as fast", 2),
-                new Column("choosing ms", 2),
-                new Column("of what is saved", 3)));
-    table.note(
-        "Choosing is all that is neither attention kernel, merge nor cache; of what is saved: its"
-            + " share of softmax's time less the rest of the operator's. Lengths at which a call"
-            + " of every operator takes over "
-            + Math.round(MOST_SECONDS)
-            + " s in all are measured once, warm from the shorter ones.");
+  private void prefill(Bench bench, boolean causal, List<String> options, Table table) {
     for (String codec : sizes.codecs) {
-      BarChart chart =
-          new BarChart(
-              "sparse-" + id + "-" + codec,
-              table.title() + ", " + codec,
-              "times as fast as softmax");
       double seconds = 0;
       int before = 0;
       for (int length : sizes.lengths) {
         double growth = before == 0 ? 0 : (double) length / before;
-        boolean once = seconds * growth * growth > MOST_SECONDS;
-        seconds = measure(bench, length, codec, causal, options, once, table, chart);
+        boolean once = seconds * growth * growth > MOST_SECONDS || length >= ALWAYS_ONCE;
+        seconds = measure(bench, length, codec, causal, options, once, table);
         before = length;
       }
-      charts.add(chart);
     }
-    tables.add(table);
   }
 
   /** Replaces sqrt(N) by the root of the length. */
@@ -163,61 +172,109 @@ public final class CostSuite {
       boolean causal,
       List<String> options,
       boolean once,
-      Table table,
-      BarChart chart) {
+      Table table) {
     double expected = 0;
     bench.progress().accept((causal ? "causal " : "bidirectional ") + codec + " N=" + length);
     List<LayerRun> runs = new ArrayList<>();
+    boolean together = sizes.dense == Dense.MEASURED;
+    double dense =
+        switch (sizes.dense) {
+          case MEASURED -> 0;
+          case ONE_HEAD -> sizes.heads * oneHead(bench, length, codec, causal);
+          case EARLIER -> CostTables.softmaxSeconds(table, codec, sizes.heads, length);
+        };
     try (LayerData data =
         LayerData.random(
             bench.kernels().device(), length, sizes.heads, sizes.heads, sizes.headDim, SEED)) {
-      runs.add(new LayerRun(bench.kernels(), data, DENSE, codec, causal));
+      if (together) {
+        runs.add(new LayerRun(bench.kernels(), data, DENSE, codec, causal));
+      }
       for (String option : options) {
         runs.add(new LayerRun(bench.kernels(), data, at(option, length), codec, causal));
       }
-      Map<String, Double> bars = new LinkedHashMap<>();
       Times times = times(bench, runs, LayerRun::prefill, once);
-      for (int side = 1; side < runs.size(); side++) {
+      int first = together ? 1 : 0;
+      dense = together ? times.measured.seconds(0) : dense;
+      String from = sizes.dense.name().toLowerCase(Locale.ROOT).replace('_', ' ');
+      if (sizes.dense != Dense.EARLIER) {
+        table.add(
+            DENSE, codec, sizes.heads, length, dense * 1e3, null, null, null, null, from, now());
+      }
+      for (int side = first; side < runs.size(); side++) {
         double seconds = times.measured.seconds(side);
-        double dense = times.measured.seconds(0);
         double choosing = times.choosing[side];
         double saved = dense - (seconds - choosing);
         table.add(
-            options.get(side - 1),
+            options.get(side - first),
             codec,
+            sizes.heads,
             length,
             seconds * 1e3,
             dense * 1e3,
-            times.measured.speedup(side, 0),
+            together ? times.measured.speedup(side, 0) : dense / seconds,
             choosing * 1e3,
-            saved > choosing ? choosing / saved : null);
-        bars.put(options.get(side - 1), times.measured.speedup(side, 0));
+            saved > choosing ? choosing / saved : null,
+            from,
+            now());
         expected += seconds;
       }
-      chart.add("N=" + length, bars);
-      return expected + times.measured.seconds(0);
+      return expected + dense;
     } finally {
       runs.forEach(LayerRun::close);
     }
   }
 
+  private static String now() {
+    return ZonedDateTime.now(ZoneOffset.UTC).format(MINUTE);
+  }
+
+  private double oneHead(Bench bench, int length, String codec, boolean causal) {
+    try (LayerData data =
+            LayerData.random(bench.kernels().device(), length, 1, 1, sizes.headDim, SEED);
+        LayerRun run = new LayerRun(bench.kernels(), data, DENSE, codec, causal)) {
+      return times(bench, List.of(run), LayerRun::prefill, length >= ALWAYS_ONCE)
+          .measured
+          .seconds(0);
+    }
+  }
+
+  /** Prefill alone, without softmax beside it, which would take most of the time. */
+  private void exponents(Bench bench, Table table) {
+    for (String codec : sizes.codecs) {
+      for (int length : sizes.exponentLengths) {
+        bench.progress().accept("exponent " + codec + " N=" + length);
+        List<LayerRun> runs = new ArrayList<>();
+        try (LayerData data =
+            LayerData.random(
+                bench.kernels().device(), length, sizes.heads, sizes.heads, sizes.headDim, SEED)) {
+          for (String option : sizes.exponents) {
+            runs.add(new LayerRun(bench.kernels(), data, at(option, length), codec, true));
+          }
+          Times times = times(bench, runs, LayerRun::prefill, false);
+          for (int side = 0; side < runs.size(); side++) {
+            double seconds = times.measured.seconds(side);
+            CostTables.Counted counted =
+                CostTables.routing(sizes.exponents.get(side), length, sizes.heads, sizes.headDim);
+            table.add(
+                sizes.exponents.get(side),
+                codec,
+                sizes.heads,
+                length,
+                seconds * 1e3,
+                times.choosing[side] * 1e3,
+                counted == null ? null : counted.growing(),
+                counted == null ? null : counted.linear(),
+                now());
+          }
+        } finally {
+          runs.forEach(LayerRun::close);
+        }
+      }
+    }
+  }
+
   /** What a gate's ground truth costs beside dense attention. */
-  private Table truth(Bench bench) {
-    Table table =
-        new Table(
-            "sparse-truth",
-            "Dense attention with the largest weight of every two blocks of "
-                + TRUTH_BLOCK
-                + " tokens, "
-                + sizes.heads
-                + " heads, D="
-                + sizes.headDim
-                + ", f32",
-            List.of(
-                Column.of("N"),
-                new Column("dense ms", 2),
-                new Column("with largest weights ms", 2),
-                new Column("more", 3)));
+  private void truth(Bench bench, Table table) {
     for (int length : sizes.truthLengths) {
       bench.progress().accept("truth N=" + length);
       try (TruthCost cost = new TruthCost(bench.kernels(), length, sizes.heads, sizes.headDim)) {
@@ -233,28 +290,13 @@ public final class CostSuite {
         }
         double dense = Statistics.median(seconds[0]);
         double both = Statistics.median(seconds[1]);
-        table.add(length, dense * 1e3, both * 1e3, both / dense - 1);
+        table.add(sizes.heads, length, dense * 1e3, both * 1e3, both / dense - 1, now());
       }
     }
-    return table;
   }
 
-  private void decode(Bench bench, List<Table> tables, List<BarChart> charts) {
-    Table table =
-        new Table(
-            "sparse-decode",
-            "One layer, one token after N, " + sizes.heads + " heads, D=" + sizes.headDim,
-            List.of(
-                Column.of("operator"),
-                Column.of("cache"),
-                Column.of("N"),
-                new Column("ms", 3),
-                new Column("softmax ms", 3),
-                new Column("times as fast", 2)));
+  private void decode(Bench bench, Table table) {
     for (String codec : sizes.codecs) {
-      BarChart chart =
-          new BarChart(
-              "sparse-decode-" + codec, table.title() + ", " + codec, "times as fast as softmax");
       for (int length : sizes.decodeLengths) {
         bench.progress().accept("decode " + codec + " N=" + length);
         List<LayerRun> runs = new ArrayList<>();
@@ -270,27 +312,23 @@ public final class CostSuite {
           for (String option : sizes.decoders) {
             runs.add(new LayerRun(bench.kernels(), data, at(option, length), codec, true));
           }
-          Map<String, Double> bars = new LinkedHashMap<>();
           Measured measured = times(bench, runs, LayerRun::decode, false).measured;
           for (int side = 1; side < runs.size(); side++) {
-            double speedup = measured.speedup(side, 0);
             table.add(
                 sizes.decoders.get(side - 1),
                 codec,
+                sizes.heads,
                 length,
                 measured.seconds(side) * 1e3,
                 measured.seconds(0) * 1e3,
-                speedup);
-            bars.put(sizes.decoders.get(side - 1), speedup);
+                measured.speedup(side, 0),
+                now());
           }
-          chart.add("N=" + length, bars);
         } finally {
           runs.forEach(LayerRun::close);
         }
       }
-      charts.add(chart);
     }
-    tables.add(table);
   }
 
   @FunctionalInterface

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.attention4j.benchmarks.measure.Bench;
 import io.attention4j.benchmarks.measure.Rounds;
 import io.attention4j.benchmarks.report.Report;
+import io.attention4j.benchmarks.report.Table;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.DeviceOptions;
 import java.io.IOException;
@@ -75,26 +76,62 @@ class FidelityTest {
   }
 
   @Test
-  void costsAreReportedByOperatorAndLength() {
+  void costsAreReportedByOperatorAndLength(@TempDir Path folder) throws IOException {
+    String routing = "routing:clusters=sqrt(N);tokens=sqrt(N)";
     CostSuite suite =
         new CostSuite(
             new CostSuite.Sizes(
-                List.of("window:tokens=16", "routing:clusters=sqrt(N);tokens=sqrt(N)"),
+                List.of("window:tokens=16", routing),
                 List.of("nystrom:landmarks=8"),
                 List.of("block-topk:block=8;k=1", "nosa:gate=random"),
                 List.of(64, 128),
                 List.of(64),
                 List.of(200),
                 List.of("f32", "f16"),
+                List.of(64, 128, 256),
+                List.of(routing),
                 2,
-                16));
+                16,
+                CostSuite.Dense.MEASURED,
+                folder));
+    CostSuite later =
+        new CostSuite(
+            new CostSuite.Sizes(
+                List.of("window:tokens=16", "window:tokens=8"),
+                List.of(),
+                List.of(),
+                List.of(64),
+                List.of(),
+                List.of(),
+                List.of("f32"),
+                List.of(),
+                List.of(),
+                2,
+                16,
+                CostSuite.Dense.EARLIER,
+                folder));
     try (KernelSelector kernels = kernels()) {
       Duration brief = Duration.ofMillis(1);
       Bench bench = new Bench(kernels, new Rounds(1, brief, brief, brief), brief, brief, _ -> {});
       Report report = suite.run(bench);
       assertEquals(
-          List.of(8, 4, 4, 1), report.tables().stream().map(table -> table.rows().size()).toList());
+          List.of(12, 8, 4, 6, 1),
+          report.tables().stream().map(table -> table.rows().size()).toList());
       assertEquals(6, report.charts().size());
+      Table exponent = report.tables().get(3);
+      assertEquals(2, exponent.notes().size());
+      assertTrue(exponent.notes().getLast().contains("f16, 2 heads: time grows as N^"));
+      report.write(folder);
+
+      Report merged = later.run(bench);
+      Table causal = merged.tables().getFirst();
+      assertEquals(
+          List.of(13, 8, 4, 6, 1),
+          merged.tables().stream().map(table -> table.rows().size()).toList());
+      List<Object> last =
+          causal.rows().stream().filter(row -> row.contains("window:tokens=8")).toList().getFirst();
+      assertTrue(last.contains("earlier"));
+      assertEquals(6, merged.charts().size());
     }
   }
 

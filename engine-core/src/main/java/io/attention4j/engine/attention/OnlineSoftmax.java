@@ -1,5 +1,6 @@
 package io.attention4j.engine.attention;
 
+import io.attention4j.engine.runtime.Parallel;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -10,6 +11,9 @@ import java.lang.foreign.MemorySegment;
  * empty state is (0, -inf) and is neutral. The rule itself is {@link SoftmaxState#combine}.
  */
 public final class OnlineSoftmax {
+  /** States of a piece of work. */
+  private static final int PIECE = 1024;
+
   private OnlineSoftmax() {}
 
   /** ln(e^a + e^b) without overflow; -inf is neutral. */
@@ -26,11 +30,12 @@ public final class OnlineSoftmax {
    *
    * <p>Shapes: out [rows, queryHeads, valueDim] f32, lse [rows, queryHeads] f32, all contiguous.
    * Two empty states stay empty, never NaN. The tensors of a and b must not overlap. Allocates a
-   * few rows per call; safe on disjoint rows.
+   * few rows per piece of work; safe on disjoint rows.
    *
+   * @param workers share the rows
    * @throws IllegalArgumentException if shapes differ; names both
    */
-  public static void merge(Tensor outA, Tensor lseA, Tensor outB, Tensor lseB) {
+  public static void merge(Tensor outA, Tensor lseA, Tensor outB, Tensor lseB, Parallel workers) {
     requireState(outA, lseA);
     requireState(outB, lseB);
     if (!outA.shape().equals(outB.shape())) {
@@ -38,10 +43,28 @@ public final class OnlineSoftmax {
           "cannot merge states of shapes " + outA.shape() + " and " + outB.shape());
     }
     long states = lseA.shape().elements();
+    workers.run(
+        Math.toIntExact(Math.ceilDiv(states, PIECE)),
+        (piece, _) -> {
+          long from = (long) piece * PIECE;
+          merge(outA, lseA, outB, lseB, from, Math.min(states, from + PIECE));
+        });
+  }
+
+  /** Merges on the caller. */
+  public static void merge(Tensor outA, Tensor lseA, Tensor outB, Tensor lseB) {
+    merge(outA, lseA, outB, lseB, Parallel.single());
+  }
+
+  private static void merge(
+      Tensor outA, Tensor lseA, Tensor outB, Tensor lseB, long from, long to) {
     SoftmaxState a = new SoftmaxState(Math.toIntExact(outA.extent(-1)));
     SoftmaxState b = new SoftmaxState(a.valueDim());
     double[] row = new double[a.valueDim()];
-    for (long i = 0; i < states; i++) {
+    for (long i = from; i < to; i++) {
+      if (lseB.segment().getAtIndex(Tensor.FLOAT, i) == Float.NEGATIVE_INFINITY) {
+        continue;
+      }
       load(a, outA, lseA, i, row);
       load(b, outB, lseB, i, row);
       store(a.combine(b), outA, lseA, i);

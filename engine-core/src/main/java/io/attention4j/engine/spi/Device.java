@@ -1,5 +1,6 @@
 package io.attention4j.engine.spi;
 
+import io.attention4j.engine.runtime.Parallel;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
@@ -20,6 +21,15 @@ public interface Device extends AutoCloseable {
 
   /** Compute threads. */
   int threads();
+
+  /**
+   * The threads of this device that work on host memory, for what an operator computes between
+   * kernels; the caller alone where it has none. The device closes them. A piece of work must not
+   * run a kernel.
+   */
+  default Parallel workers() {
+    return Parallel.single();
+  }
 
   /**
    * The kernel of a kind, for example {@code kernel(AttentionKernel.class)}; empty if it has none.

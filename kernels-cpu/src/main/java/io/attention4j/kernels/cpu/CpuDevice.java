@@ -41,6 +41,11 @@ final class CpuDevice implements Device {
   }
 
   @Override
+  public Parallel workers() {
+    return workers;
+  }
+
+  @Override
   public <K extends Kernel<?>> Optional<K> kernel(Class<K> kind) {
     return kernels.find(kind);
   }
