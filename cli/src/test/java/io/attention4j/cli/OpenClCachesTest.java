@@ -57,8 +57,7 @@ class OpenClCachesTest {
         Session session = model.newSession()) {
       expected = generate(session, PROMPT);
     }
-    try (LanguageModel model =
-        load(PAGED + "+offload:dir=" + folder + ";slots=2", deviceLayers)) {
+    try (LanguageModel model = load(PAGED + "+offload:dir=" + folder + ";slots=2", deviceLayers)) {
       try (Session session = model.newSession()) {
         assertArrayEquals(expected, generate(session, PROMPT));
         assertTrue(model.kvUsage().fetchedBytes() > 0, "nothing was fetched");
