@@ -176,6 +176,9 @@ final class Offload {
   }
 
   IllegalStateException failed(String what, Throwable cause) {
+    if (cause instanceof IllegalStateException device) { // not the file's fault
+      return device;
+    }
     IOException io = cause instanceof IOException e ? e : new IOException(cause);
     return files.folder().failed(what, io);
   }

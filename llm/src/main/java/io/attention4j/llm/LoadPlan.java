@@ -176,7 +176,7 @@ record LoadPlan(
     }
     int layers = config.sizes().layers();
     long room = free.getAsLong() - free.getAsLong() / RESERVE_SHARE - RESERVE_BYTES;
-    long needed = Decoder.scratchBytes(config, rows) + outputBytes();
+    long needed = Decoder.scratchBytes(config, rows) + outputBytes() + passingBytes();
     int fitting = 0;
     for (int layer = layers - 1; layer >= 0; layer--) {
       needed += layerBytes(layer);
@@ -210,13 +210,27 @@ record LoadPlan(
     return weightBytes(files.names().name(table, 0) + ".weight");
   }
 
+  /** What a prompt holds of one layer whose cache is in files at other times. */
+  private long passingBytes() {
+    long most = 0;
+    for (int layer = 0; layer < config.sizes().layers() && !config.recurrent(); layer++) {
+      long bytes = caches.bytes(shape(layer), contextTokens);
+      most = Math.max(most, bytes - caches.memoryBytes(shape(layer), contextTokens));
+    }
+    return most;
+  }
+
+  private LayerShape shape(int layer) {
+    return Decoder.layerShape(config, layer, contextTokens);
+  }
+
   private long layerBytes(int layer) {
     String prefix = files.layerPrefix(layer);
     long bytes =
         config.recurrent()
             ? (1L + RecurrentState.MAX_SNAPSHOTS)
                 * (Decoder.stateBytes(config) / config.sizes().layers())
-            : caches.bytes(Decoder.layerShape(config, layer, contextTokens), contextTokens);
+            : caches.memoryBytes(shape(layer), contextTokens);
     for (String name : files.weightNames()) {
       if (name.startsWith(prefix)) {
         bytes = Math.addExact(bytes, weightBytes(name));

@@ -21,8 +21,9 @@ import java.util.List;
  * group. Its layout is described there.
  *
  * <p>The keys of a (sequence, KV head) are cut into ranges that different work groups reduce: where
- * the pages' memory changes, and into equal numbers of tiles where there would be too few groups to
- * fill a device. The cut depends on the batch alone, never on the device, so results repeat.
+ * one launch does not reach the pages' memory, and into equal numbers of tiles where there would be
+ * too few groups to fill a device. The cut depends on the batch alone, never on the device, so
+ * results repeat.
  */
 final class StepTable implements AutoCloseable {
   /** Work groups of a step that are enough for any device. */
