@@ -11,6 +11,7 @@ import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
+import io.attention4j.engine.spi.OnlineMemoryKernel;
 import io.attention4j.engine.spi.PrefixAttentionKernel;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.spi.SelectiveScanKernel;
@@ -41,6 +42,7 @@ final class ReferenceDevice implements Device {
           Map.entry(PrefixAttentionKernel.class, new ReferencePrefixAttention()),
           Map.entry(LinearScanKernel.class, new ReferenceLinearScan()),
           Map.entry(SelectiveScanKernel.class, new ReferenceSelectiveScan()),
+          Map.entry(OnlineMemoryKernel.class, new ReferenceOnlineMemory()),
           Map.entry(CausalConvKernel.class, new ReferenceCausalConv()));
 
   @Override

@@ -355,6 +355,53 @@ public final class TensorChecks {
   }
 
   /**
+   * Arguments of {@link OnlineMemoryKernel#run}.
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requireOnlineMemory(
+      OnlineMemorySpec spec,
+      OnlineMemoryInputs in,
+      int firstRow,
+      int rows,
+      int inChunk,
+      Tensor state,
+      Tensor out) {
+    int end = requireRange(firstRow, rows);
+    if (inChunk < 0 || inChunk >= spec.chunk()) {
+      throw new IllegalArgumentException(
+          "the place " + inChunk + " in a chunk must be in 0.." + (spec.chunk() - 1));
+    }
+    long values = (long) spec.heads() * spec.network().valueDim();
+    requireRows("k", in.k(), end, (long) spec.heads() * spec.network().keyDim());
+    requireRows("v", in.v(), end, values);
+    requireRows("retention", in.retention(), end, (long) spec.heads() * spec.gateWidth());
+    requireRows("step", in.step(), end, (long) spec.heads() * spec.gateWidth());
+    if ((in.gate() != null) != spec.gated()) {
+      throw new IllegalArgumentException(
+          spec.rule() + " goes with " + in.gate() + " as gate; TITANS and YAAD alone have one");
+    }
+    if (in.gate() != null) {
+      requireRows("gate", in.gate(), end, spec.heads());
+    }
+    requireOnlineMemoryRead(spec, in.q(), firstRow, rows, state, out);
+    requireRows("state", state, 4L * spec.heads(), spec.network().parameters());
+  }
+
+  /**
+   * Arguments of {@link OnlineMemoryKernel#read}.
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requireOnlineMemoryRead(
+      OnlineMemorySpec spec, Tensor q, int firstRow, int rows, Tensor weights, Tensor out) {
+    int end = requireRange(firstRow, rows);
+    requireRows("q", q, end, (long) spec.heads() * spec.network().keyDim());
+    requireRows("weights", weights, spec.heads(), spec.network().parameters());
+    requireRows("out", out, end, (long) spec.heads() * spec.network().valueDim());
+  }
+
+  /**
    * Arguments of {@link CausalConvKernel#run}.
    *
    * @throws IllegalArgumentException naming the tensor, what it is and what is needed

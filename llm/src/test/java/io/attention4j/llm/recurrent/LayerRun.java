@@ -1,5 +1,6 @@
 package io.attention4j.llm.recurrent;
 
+import com.sun.management.ThreadMXBean;
 import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.Mask;
 import io.attention4j.engine.operator.AttentionLayer;
@@ -20,6 +21,7 @@ import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kvcache.KvCaches;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -145,6 +147,29 @@ final class LayerRun implements AutoCloseable {
     try (Device.TensorArena step = device.newArena()) {
       layer.append(
           new LayerState[] {state}, inputs(step, List.of(state), List.of(new int[] {from, to})));
+    }
+  }
+
+  /**
+   * The fewest bytes that so many decoding steps allocate on this thread, in as many attempts as
+   * there is time for.
+   */
+  long allocatedBytes(LayerState state, int steps, long patienceNanos) {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    try (Device.TensorArena step = device.newArena()) {
+      LayerInputs in = inputs(step, List.of(state), List.of(new int[] {0, 1}));
+      Tensor out = step.allocate(DType.F32, 1, HEADS, DIM);
+      LayerState[] states = {state};
+      long best = Long.MAX_VALUE;
+      long end = System.nanoTime() + patienceNanos;
+      while (best > 0 && System.nanoTime() < end) {
+        long before = threads.getCurrentThreadAllocatedBytes();
+        for (int i = 0; i < steps; i++) {
+          layer.attend(states, in, out);
+        }
+        best = Math.min(best, threads.getCurrentThreadAllocatedBytes() - before);
+      }
+      return best;
     }
   }
 

@@ -20,14 +20,10 @@ import io.attention4j.engine.recurrent.Rwkv7;
 import io.attention4j.engine.recurrent.SigmoidAttention;
 import io.attention4j.engine.recurrent.TaylorFeatures;
 import io.attention4j.engine.recurrent.layer.LayerWeights;
-import io.attention4j.engine.recurrent.layer.TitansLayer;
-import io.attention4j.engine.recurrent.layer.TitansSettings;
 import java.util.function.IntFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** Operators of a decoder against the float64 operators of engine-core on the same inputs. */
 class OperatorValuesTest {
@@ -280,25 +276,5 @@ class OperatorValuesTest {
           }
           return y;
         });
-  }
-
-  /** A layer in attention's place is the layer. */
-  @ParameterizedTest
-  @ValueSource(strings = {"LMM", "MAC", "MAG", "MAL"})
-  void titans(TitansLayer.Kind kind) {
-    TitansSettings settings = new TitansSettings(WIDTH, HEADS, 2, 4, true, 4, 0.1, 2, 6);
-    TitansLayer layer = new TitansLayer(kind, settings, WEIGHTS);
-    String option =
-        "titans."
-            + kind.name().toLowerCase(java.util.Locale.ROOT)
-            + ":seed=1;chunk=4;persistent=2;window=6";
-    try (LayerRun run = new LayerRun("reference", option, TOKENS);
-        LayerState state = run.newState()) {
-      float[] actual = run.attend(state, 0, TOKENS);
-      Rows expected = layer.run(hidden(run), hidden(run), layer.newState());
-      for (int i = 0; i < actual.length; i++) {
-        assertEquals(expected.values()[i], actual[i], 1e-6, "element " + i);
-      }
-    }
   }
 }

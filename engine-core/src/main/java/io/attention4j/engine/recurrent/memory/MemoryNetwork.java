@@ -15,7 +15,7 @@ import java.util.List;
  */
 public record MemoryNetwork(List<Integer> widths, boolean residual) {
   /** Added to the variance in LN. */
-  private static final double EPSILON = 1e-5;
+  public static final double EPSILON = 1e-5;
 
   /** Checks that the widths make a network. */
   public MemoryNetwork {
@@ -78,17 +78,17 @@ public record MemoryNetwork(List<Integer> widths, boolean residual) {
   }
 
   /** Rows of a matrix, from 0. */
-  int rows(int matrix) {
+  public int rows(int matrix) {
     return widths.get(matrix + 1);
   }
 
   /** Columns of a matrix, from 0. */
-  int columns(int matrix) {
+  public int columns(int matrix) {
     return widths.get(matrix);
   }
 
   /** Where a matrix starts among the weights. */
-  int offset(int matrix) {
+  public int offset(int matrix) {
     int offset = 0;
     for (int m = 0; m < matrix; m++) {
       offset = Math.addExact(offset, Math.multiplyExact(rows(m), columns(m)));

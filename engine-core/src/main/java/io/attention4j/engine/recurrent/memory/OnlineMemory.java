@@ -58,6 +58,20 @@ public abstract sealed class OnlineMemory permits Titans, MirasMemory {
     return start(initial.clone());
   }
 
+  /**
+   * A state from the arrays of another one, in the order of {@link MemoryState#arrays}; copied.
+   *
+   * @param inChunk tokens since the chunk's start
+   */
+  public final MemoryState restore(
+      int inChunk, double[] weights, double[] trace, double[] anchor, double[] anchorTrace) {
+    MemoryState state = new MemoryState(weights.clone(), trace.clone());
+    System.arraycopy(anchor, 0, state.anchor, 0, anchor.length);
+    System.arraycopy(anchorTrace, 0, state.anchorTrace, 0, anchorTrace.length);
+    state.inChunk = inChunk;
+    return state;
+  }
+
   abstract MemoryState start(double[] initial);
 
   /**

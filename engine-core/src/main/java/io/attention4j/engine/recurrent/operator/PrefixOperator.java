@@ -1,6 +1,6 @@
 package io.attention4j.engine.recurrent.operator;
 
-import io.attention4j.engine.attention.SoftmaxState;
+import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.operator.AttentionLayer;
 import io.attention4j.engine.operator.AttentionOperator;
 import io.attention4j.engine.operator.LayerInputs;
@@ -13,15 +13,22 @@ import io.attention4j.engine.recurrent.Gates;
 import io.attention4j.engine.recurrent.Lama;
 import io.attention4j.engine.recurrent.Rows;
 import io.attention4j.engine.recurrent.layer.LayerWeights;
+import io.attention4j.engine.recurrent.layer.Projection;
+import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
+import io.attention4j.engine.spi.PrefixAttentionKernel;
+import io.attention4j.engine.spi.PrefixAttentionSpec;
+import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
 import io.attention4j.engine.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Set;
 
 /**
  * Softmax over every prefix where a token's score does not depend on who asks: a recurrence of
- * constant state (m, u, w) per query head by {@link SoftmaxState}, the scan of {@link
- * io.attention4j.engine.recurrent.Aaren}. Values are the model's; what differs is the score.
+ * constant state (m, u, w) per query head on the device's {@link PrefixAttentionKernel}, the scan of
+ * {@link io.attention4j.engine.recurrent.Aaren}. Values are the model's; what differs is the score.
  *
  * @param id name in options
  * @param weights where the scores' weights come from
@@ -42,13 +49,14 @@ record PrefixOperator(String id, OperatorWeights weights, Kind kind) implements 
     LAMA
   }
 
-  private static final int MAXIMA = 0;
-  private static final int SUMS = 1;
-  private static final int WEIGHTED = 2;
+  /** Scores of the rows of a step, F32 [rows, queryHeads]; made without allocating. */
+  private interface Scores extends AutoCloseable {
+    void of(LayerInputs in, int rows, Tensor scores);
 
-  /** Scores of some rows, [rows, queryHeads]. */
-  private interface Scores {
-    Rows of(LayerInputs in, int first, int count);
+    default void allocate(Device.TensorArena arena, int rows) {}
+
+    @Override
+    default void close() {}
   }
 
   @Override
@@ -58,7 +66,7 @@ record PrefixOperator(String id, OperatorWeights weights, Kind kind) implements 
 
   @Override
   public AttentionLayer open(LayerShape shape, OperatorContext context) {
-    return new Layer(id, shape, context.kernels().device(), scores(shape, context));
+    return new Layer(id, shape, context.kernels(), scores(shape, context));
   }
 
   private Scores scores(LayerShape shape, OperatorContext context) {
@@ -66,104 +74,197 @@ record PrefixOperator(String id, OperatorWeights weights, Kind kind) implements 
     return switch (kind) {
       case AAREN -> {
         Rows query = own.rows("query", shape.queryHeads(), shape.headDim());
-        yield (in, first, count) -> products(shape, query, true, in, first, count);
+        yield (in, rows, scores) -> products(shape, query, in, rows, scores);
       }
-      case NON_APPROXIMATE ->
-          (in, first, count) -> {
-            Rows q = OperatorWeights.rows(in.q(), first, count).map(Gates::silu);
-            return products(shape, q, false, in, first, count);
-          };
-      case LAMA -> {
-        Lama lama =
-            new Lama(
-                own.rows("P", shape.modelDim(), shape.queryHeads()),
-                own.rows("Q", shape.modelDim(), shape.queryHeads()),
-                own.rows("context", 1, shape.modelDim()),
-                shape.queryHeads() > 1);
-        yield (in, first, count) -> lama.scores(OperatorWeights.rows(in.hidden(), first, count));
-      }
+      case NON_APPROXIMATE -> (in, rows, scores) -> products(shape, null, in, rows, scores);
+      case LAMA -> new LamaScores(shape, own, context.kernels());
     };
   }
 
-  /** scale q^T k, with one row of queries for all tokens, [queryHeads, headDim], or one each. */
-  private static Rows products(
-      LayerShape shape, Rows q, boolean shared, LayerInputs in, int first, int count) {
-    Rows k = OperatorWeights.rows(in.k(), first, count);
+  /** scale q^T k, with one row of queries for all tokens, or SiLU of each one's own. */
+  private static void products(
+      LayerShape shape, Rows shared, LayerInputs in, int rows, Tensor scores) {
+    MemorySegment q = OperatorWeights.host(in.q());
+    MemorySegment k = OperatorWeights.host(in.k());
+    MemorySegment to = OperatorWeights.host(scores);
     int heads = shape.queryHeads();
     int dim = shape.headDim();
-    double[] scores = new double[count * heads];
-    for (int t = 0; t < count; t++) {
+    int group = heads / shape.kvHeads();
+    for (int t = 0; t < rows; t++) {
       for (int h = 0; h < heads; h++) {
-        int key = h / (heads / shape.kvHeads()) * dim;
-        int query = ((shared ? 0 : t * heads) + h) * dim;
+        long query = in.q().byteOffset() + 4L * (t * heads + h) * dim;
+        long key = in.k().byteOffset() + 4L * (t * shape.kvHeads() + h / group) * dim;
         double sum = 0;
         for (int d = 0; d < dim; d++) {
-          sum += q.values()[query + d] * k.at(t, key + d);
+          double asked =
+              shared != null ? shared.at(h, d) : Gates.silu(q.get(Tensor.FLOAT, query + 4L * d));
+          sum += asked * k.get(Tensor.FLOAT, key + 4L * d);
         }
-        scores[t * heads + h] = shape.scale() * sum;
+        float score = (float) (shape.scale() * sum);
+        to.set(Tensor.FLOAT, scores.byteOffset() + 4L * (t * heads + h), score);
       }
     }
-    return new Rows(scores, heads);
   }
 
-  private record Layer(String id, LayerShape shape, Device device, Scores scores)
-      implements AttentionLayer {
+  /** {@link Lama#scores} with Q^T x by the device's matrix kernel; P^T c does not change. */
+  private static final class LamaScores implements Scores {
+    private final int heads;
+    private final double[] ofContext;
+    private final double[] z;
+    private final Arena arena = Arena.ofShared();
+    private final Product map;
+
+    LamaScores(LayerShape shape, LayerWeights own, KernelSelector kernels) {
+      int width = shape.modelDim();
+      heads = shape.queryHeads();
+      z = new double[heads];
+      Lama lama =
+          new Lama(
+              own.rows("P", width, heads),
+              own.rows("Q", width, heads),
+              own.rows("context", 1, width),
+              heads > 1);
+      ofContext = new Projection(lama.p()).apply(lama.context()).values();
+      map = new Product(kernels, arena, new Projection(lama.q()));
+    }
+
+    @Override
+    public void allocate(Device.TensorArena rowArena, int rows) {
+      map.allocate(rowArena, rows);
+    }
+
+    @Override
+    public void of(LayerInputs in, int rows, Tensor scores) {
+      map.run(in.hidden(), rows);
+      MemorySegment tokens = OperatorWeights.host(map.output(0));
+      MemorySegment to = OperatorWeights.host(scores);
+      for (int t = 0; t < rows; t++) {
+        double squares = 0;
+        for (int h = 0; h < heads; h++) {
+          long at = map.output(0).byteOffset() + 4L * (t * heads + h);
+          z[h] = Math.tanh(ofContext[h] * tokens.get(Tensor.FLOAT, at));
+          squares += z[h] * z[h];
+        }
+        // A token whose scores are all 0 keeps them; the norm would make them NaN.
+        double norm = heads > 1 && squares > 0 ? Math.sqrt(squares) : 1;
+        for (int h = 0; h < heads; h++) {
+          long at = scores.byteOffset() + 4L * (t * heads + h);
+          to.set(Tensor.FLOAT, at, (float) (z[h] / norm));
+        }
+      }
+    }
+
+    @Override
+    public void close() {
+      map.close();
+      arena.close();
+    }
+  }
+
+  private static final class Layer implements AttentionLayer {
+    private final String id;
+    private final LayerShape shape;
+    private final Device device;
+    private final Scores scores;
+    private final PrefixAttentionSpec spec;
+    private final PrefixAttentionKernel kernel;
+    private Device.TensorArena room;
+    private int capacity;
+    private Tensor scoreRows;
+    private Tensor values;
+    private Tensor unread;
+
+    Layer(String id, LayerShape shape, KernelSelector kernels, Scores scores) {
+      this.id = id;
+      this.shape = shape;
+      this.scores = scores;
+      device = kernels.device();
+      spec = new PrefixAttentionSpec(shape.queryHeads(), shape.valueDim());
+      kernel = kernels.select(PrefixAttentionKernel.class, spec);
+    }
+
     @Override
     public LayerState newState() {
-      int heads = shape.queryHeads();
-      return new RecurrentState(
-          id, device, Shape.of(heads), Shape.of(heads), Shape.of(heads, shape.valueDim()));
+      return new RecurrentState(id, device, Shape.of(spec.heads(), spec.stateSize()));
     }
 
     @Override
     public void attend(LayerState[] states, LayerInputs in, Tensor out) {
-      for (int s = 0; s < in.batch().sequences(); s++) {
-        Rows y = run((RecurrentState) states[s], in, s);
-        OperatorWeights.store(y, out, in.batch().firstRow(s));
+      AttentionBatch batch = in.batch();
+      int rows = batch.totalRows();
+      reserve(rows);
+      scores.of(in, rows, scoreRows);
+      Tensor v = perQueryHead(in.v(), rows);
+      for (int s = 0; s < batch.sequences(); s++) {
+        RecurrentState state = (RecurrentState) states[s];
+        int first = batch.firstRow(s);
+        int count = batch.rows(s);
+        kernel.run(
+            spec,
+            from(scoreRows, first),
+            from(v, first),
+            count,
+            state.tensor(0),
+            from(out, first));
+        state.advance(count);
       }
     }
 
+    /** A view from a row on; a step of one sequence needs none. */
+    private static Tensor from(Tensor tensor, int first) {
+      return first == 0 ? tensor : tensor.slice(0, first, tensor.extent(0) - first);
+    }
+
+    /** The values of KV heads, once for each query head that shares them. */
+    private Tensor perQueryHead(Tensor v, int rows) {
+      int heads = shape.queryHeads();
+      int group = heads / shape.kvHeads();
+      if (group == 1) {
+        return v;
+      }
+      long bytes = 4L * shape.valueDim();
+      for (int i = 0; i < rows * heads; i++) {
+        long source = (long) i / heads * shape.kvHeads() + i % heads / group;
+        MemorySegment.copy(
+            OperatorWeights.host(v),
+            v.byteOffset() + source * bytes,
+            OperatorWeights.host(values),
+            values.byteOffset() + i * bytes,
+            bytes);
+      }
+      return values;
+    }
+
+    /** Outputs fall off: a state's update is the work. */
     @Override
     public void append(LayerState[] states, LayerInputs in) {
-      for (int s = 0; s < in.batch().sequences(); s++) {
-        run((RecurrentState) states[s], in, s);
-      }
+      reserve(in.batch().totalRows());
+      attend(states, in, unread);
     }
 
-    private Rows run(RecurrentState state, LayerInputs in, int s) {
-      int first = in.batch().firstRow(s);
-      int count = in.batch().rows(s);
-      int heads = shape.queryHeads();
-      int dim = shape.valueDim();
-      Rows score = scores.of(in, first, count);
-      Rows v = OperatorWeights.rows(in.v(), first, count);
-      Rows y = new Rows(new double[count * heads * dim], heads * dim);
-      Rows maxima = OperatorWeights.rows(state.tensor(MAXIMA), 0, heads);
-      Rows sums = OperatorWeights.rows(state.tensor(SUMS), 0, heads);
-      Rows weighted = OperatorWeights.rows(state.tensor(WEIGHTED), 0, heads);
-      SoftmaxState prefix = new SoftmaxState(dim);
-      SoftmaxState token = new SoftmaxState(dim);
-      for (int h = 0; h < heads; h++) {
-        int value = h / (heads / shape.kvHeads()) * dim;
-        prefix.set(maxima.at(h, 0), sums.at(h, 0), weighted.values(), h * dim);
-        for (int t = 0; t < count; t++) {
-          prefix.combine(token.set(score.at(t, h), v.values(), t * v.width() + value));
-          for (int d = 0; d < dim; d++) {
-            y.values()[(t * heads + h) * dim + d] = prefix.output(d);
-          }
-        }
-        maxima.values()[h] = prefix.sum() == 0 ? 0 : prefix.max();
-        sums.values()[h] = prefix.sum();
-        prefix.weighted(weighted.values(), h * dim);
+    private void reserve(int rows) {
+      if (rows <= capacity) {
+        return;
       }
-      OperatorWeights.store(maxima, state.tensor(MAXIMA), 0);
-      OperatorWeights.store(sums, state.tensor(SUMS), 0);
-      OperatorWeights.store(weighted, state.tensor(WEIGHTED), 0);
-      state.advance(count);
-      return y;
+      if (room != null) {
+        room.close();
+      }
+      room = device.newArena();
+      scoreRows = room.allocate(DType.F32, rows, spec.heads());
+      values = room.allocate(DType.F32, rows, spec.heads(), spec.valueDim());
+      unread = room.allocate(DType.F32, rows, spec.heads(), spec.valueDim());
+      scores.allocate(room, rows);
+      capacity = rows;
     }
 
     @Override
-    public void close() {}
+    public void close() {
+      if (room != null) {
+        room.close();
+        room = null;
+        capacity = 0;
+      }
+      scores.close();
+    }
   }
 }

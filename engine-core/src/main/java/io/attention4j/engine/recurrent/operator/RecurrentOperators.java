@@ -4,25 +4,16 @@ import io.attention4j.engine.operator.AttentionOperator;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OperatorProvider;
 import io.attention4j.engine.operator.OptionSpec;
-import io.attention4j.engine.recurrent.Gates;
-import io.attention4j.engine.recurrent.Rows;
-import io.attention4j.engine.recurrent.SelectiveSsm;
 import io.attention4j.engine.recurrent.layer.ApproximateLayer;
 import io.attention4j.engine.recurrent.layer.AttentionWeights;
 import io.attention4j.engine.recurrent.layer.FixedMapLayer;
 import io.attention4j.engine.recurrent.layer.LayerWeights;
-import io.attention4j.engine.recurrent.layer.MetaMixerLayer;
 import io.attention4j.engine.recurrent.layer.MirasLayer;
-import io.attention4j.engine.recurrent.layer.MlpLayer;
-import io.attention4j.engine.recurrent.layer.Projection;
-import io.attention4j.engine.recurrent.layer.QuasiLstmLayer;
 import io.attention4j.engine.recurrent.layer.SoftmaxLayer;
-import io.attention4j.engine.recurrent.layer.SystemLayer;
 import io.attention4j.engine.recurrent.layer.TitansLayer;
 import io.attention4j.engine.recurrent.layer.TitansSettings;
 import java.util.Arrays;
 import java.util.Map;
-import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
@@ -121,10 +112,11 @@ public final class RecurrentOperators implements OperatorProvider {
           double step = option.number("step", 0.1, 1e-9, 1e3);
           int persistent = option.integer("persistent", 0, 0, MOST);
           int window = option.integer("window", 64, 1, MOST);
-          return layer(
+          return rows(
               option,
-              (shape, weights) ->
-                  new TitansLayer(
+              (shape, weights, kernels) ->
+                  new TitansRows(
+                      id,
                       kind,
                       new TitansSettings(
                           shape.modelDim(),
@@ -136,7 +128,8 @@ public final class RecurrentOperators implements OperatorProvider {
                           step,
                           persistent,
                           window),
-                      weights));
+                      weights,
+                      kernels));
         });
   }
 
@@ -148,66 +141,50 @@ public final class RecurrentOperators implements OperatorProvider {
           allow(option, "chunk", "rank");
           int chunk = option.integer("chunk", 16, 1, MOST);
           int rank = option.integer("rank", 32, 1, MOST);
-          return layer(
+          return rows(
               option,
-              (shape, weights) ->
-                  new MirasLayer(kind, shape.modelDim(), shape.queryHeads(), rank, chunk, weights));
+              (shape, weights, kernels) ->
+                  new MirasRows(id, kind, shape, rank, chunk, weights, kernels));
         });
   }
 
   private static AttentionOperator s6(OptionSpec option) {
     allow(option);
-    return layer(option, RecurrentOperators::s6);
-  }
-
-  /** Head by head: x is v, b is k, c is q; the step and A per channel. */
-  private static SystemLayer s6(LayerShape shape, LayerWeights weights) {
-    int width = shape.modelDim();
-    int heads = shape.queryHeads();
-    AttentionWeights loaded = AttentionWeights.load(weights, width, heads);
-    AttentionWeights attention =
-        new AttentionWeights(heads, loaded.q(), loaded.k(), loaded.v(), loaded.o(), 1);
-    int dim = width / heads;
-    Projection steps =
-        new Projection(weights.rows("w_dt", width, width), weights.values("dt_bias", width));
-    Rows a = weights.rows("A_log", width, dim).map(value -> -Math.exp(value));
-    double[] d = weights.values("D", width);
-    return new SystemLayer(
-        attention,
-        (hidden, head, q, k, v) -> {
-          Rows all = steps.apply(hidden).map(Gates::softplus);
-          double[] own = new double[hidden.tokens() * dim];
-          for (int t = 0; t < hidden.tokens(); t++) {
-            System.arraycopy(all.values(), t * width + head * dim, own, t * dim, dim);
-          }
-          Rows ofHead = a.slice(head * dim, (head + 1) * dim);
-          Rows through = new Rows(Arrays.copyOfRange(d, head * dim, (head + 1) * dim), dim);
-          return SelectiveSsm.system(v, k, q, new Rows(own, dim), ofHead, through);
-        });
+    return rows(
+        option,
+        (shape, weights, kernels) -> new SelectiveRows(option.name(), shape, weights, kernels));
   }
 
   private static AttentionOperator quasiLstm(OptionSpec option) {
     allow(option);
-    return layer(
+    return rows(
         option,
-        (shape, weights) -> new QuasiLstmLayer(weights, shape.modelDim(), OptionalDouble.empty()));
+        (shape, weights, kernels) ->
+            new QuasiLstmRows(option.name(), shape.modelDim(), weights, kernels));
   }
 
   private static AttentionOperator metaMixer(OptionSpec option) {
     allow(option, "keys", "values");
     int keys = option.integer("keys", 7, 1, 1024);
     int values = option.integer("values", 3, 1, 1024);
-    return layer(
-        option, (shape, weights) -> MetaMixerLayer.load(weights, shape.modelDim(), keys, values));
+    return rows(
+        option,
+        (shape, weights, kernels) ->
+            new MetaMixerRows(option.name(), shape.modelDim(), keys, values, weights, kernels));
   }
 
   private static AttentionOperator mlp(OptionSpec option) {
     allow(option, "hidden");
     int hidden = option.integer("hidden", 0, 0, MOST);
-    return layer(
+    return rows(
         option,
-        (shape, weights) ->
-            MlpLayer.load(weights, shape.modelDim(), hidden == 0 ? shape.modelDim() : hidden));
+        (shape, weights, kernels) ->
+            new MlpRows(
+                option.name(),
+                shape.modelDim(),
+                hidden == 0 ? shape.modelDim() : hidden,
+                weights,
+                kernels));
   }
 
   private static AttentionOperator approximate(OptionSpec option) {
@@ -221,9 +198,10 @@ public final class RecurrentOperators implements OperatorProvider {
               throw new IllegalArgumentException(
                   "'approximate' setting denominator=" + text + " is neither common nor per-order");
         };
-    return layer(
+    return rows(
         option,
-        (shape, weights) -> new ApproximateLayer(attention(shape, weights), denominator, 1e-12));
+        (shape, weights, kernels) ->
+            new ApproximateRows(option.name(), shape, denominator, weights, kernels));
   }
 
   private static AttentionWeights attention(LayerShape shape, LayerWeights weights) {
@@ -264,6 +242,10 @@ public final class RecurrentOperators implements OperatorProvider {
 
   private static AttentionOperator layer(OptionSpec option, SequenceOperator.Factory factory) {
     return new SequenceOperator(option.name(), OperatorWeights.of(option), factory, false);
+  }
+
+  private static AttentionOperator rows(OptionSpec option, RowOperator.Factory factory) {
+    return new RowOperator(option.name(), OperatorWeights.of(option), factory);
   }
 
   private static void allow(OptionSpec option, String... own) {

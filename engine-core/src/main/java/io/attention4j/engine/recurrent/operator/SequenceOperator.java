@@ -40,6 +40,12 @@ record SequenceOperator(String id, OperatorWeights weights, Factory factory, boo
 
   @Override
   public AttentionLayer open(LayerShape shape, OperatorContext context) {
+    requireWidth(id, shape);
+    return new Layer(id, factory.layer(shape, weights.open(shape, context)));
+  }
+
+  /** Refuses models that attend with another number of elements than a hidden state has. */
+  static void requireWidth(String id, LayerShape shape) {
     int attended = shape.queryHeads() * shape.valueDim();
     if (attended != shape.modelDim()) {
       throw new IllegalArgumentException(
@@ -53,7 +59,6 @@ record SequenceOperator(String id, OperatorWeights weights, Factory factory, boo
               + attended
               + "; choose an operator on q, k and v, such as gdn or retnet");
     }
-    return new Layer(id, factory.layer(shape, weights.open(shape, context)));
   }
 
   private record Layer(String id, SequenceLayer layer) implements AttentionLayer {

@@ -45,6 +45,12 @@ public final class ScalarActivation extends ActivationRange {
     };
   }
 
+  /** The derivative of GELU, Phi(x) + x phi(x). */
+  public static float geluSlope(float x) {
+    double density = Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+    return (float) (0.5 * erfc(-x * SQRT_HALF) + x * density);
+  }
+
   /** 0.5 x (1 + tanh u) written as x sigmoid(2u), which keeps relative precision for x below 0. */
   private static float geluTanh(double x) {
     return (float) (x * sigmoid(TWO_SQRT_TWO_OVER_PI * (x + 0.044715 * x * x * x)));

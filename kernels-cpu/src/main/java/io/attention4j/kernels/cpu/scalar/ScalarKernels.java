@@ -9,6 +9,8 @@ import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
+import io.attention4j.engine.spi.OnlineMemoryKernel;
+import io.attention4j.engine.spi.PrefixAttentionKernel;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.spi.SelectiveScanKernel;
 import io.attention4j.engine.spi.SoftmaxKernel;
@@ -32,6 +34,8 @@ public final class ScalarKernels {
         .with(SoftmaxKernel.class, new ScalarSoftmax(workers))
         .with(LinearScanKernel.class, new ScalarLinearScan(workers))
         .with(SelectiveScanKernel.class, new ScalarSelectiveScan(workers))
+        .with(PrefixAttentionKernel.class, new ScalarPrefixAttention(workers))
+        .with(OnlineMemoryKernel.class, new ScalarOnlineMemory(workers))
         .with(CausalConvKernel.class, new ScalarCausalConv(workers))
         .with(EmbeddingKernel.class, new EmbeddingRows(workers, RowDecoder::plain))
         .with(KvWriteKernel.class, new KvWriteSlots());

@@ -10,6 +10,8 @@ import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
+import io.attention4j.engine.spi.OnlineMemoryKernel;
+import io.attention4j.engine.spi.PrefixAttentionKernel;
 import io.attention4j.engine.spi.ProbeKernel;
 import io.attention4j.engine.spi.RopeKernel;
 import io.attention4j.engine.spi.SelectiveScanKernel;
@@ -40,6 +42,8 @@ public final class SimdKernels {
         .with(SoftmaxKernel.class, new SimdSoftmax(workers))
         .with(LinearScanKernel.class, new SimdLinearScan(workers))
         .with(SelectiveScanKernel.class, new SimdSelectiveScan(workers))
+        .with(PrefixAttentionKernel.class, new SimdPrefixAttention(workers))
+        .with(OnlineMemoryKernel.class, new SimdOnlineMemory(workers))
         .with(CausalConvKernel.class, new SimdCausalConv(workers))
         .with(EmbeddingKernel.class, new EmbeddingRows(workers, WeightRows::of))
         .with(KvWriteKernel.class, new KvWriteSlots());
