@@ -27,7 +27,7 @@ class SeerDistillTest {
     Run run =
         Run.of(
             ("seer-distill -c 256 --block 16 -k 3 --windows 10 --epochs 6 --text " + text)
-                    .concat(" -o " + gate)
+                .concat(" -o " + gate)
                 .split(" "));
     assertEquals(0, run.status(), run.err());
     assertTrue(run.out().contains("written to"), run.out());

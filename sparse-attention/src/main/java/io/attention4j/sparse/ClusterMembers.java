@@ -5,8 +5,8 @@ import java.util.Arrays;
 
 /**
  * Who is in the clusters of one sequence and layer: the most similar keys and, where queries form
- * sets of their own, queries. Keys can be read again, so only similarities of queries are kept.
- * Not thread-safe.
+ * sets of their own, queries. Keys can be read again, so only similarities of queries are kept. Not
+ * thread-safe.
  */
 final class ClusterMembers {
   /** Clusters whose sets a worker fills at a time. */
@@ -19,7 +19,8 @@ final class ClusterMembers {
   private final int dim;
   private final TopScores[][] topKeys; // [routing head][cluster]
   private final TopScores[][] topQueries; // null where the keys' sets are the queries'
-  private final float[][] keyScores; // [routing head], of tokens from firstScored on, while a step is chosen row by row
+  private final float[][]
+      keyScores; // [routing head], of tokens from firstScored on, while a step is chosen row by row
   private final float[][] queryScores; // [routing head][token * clusters]
   private int firstScored; // token of the first of keyScores
   private int enteredKeys;

@@ -118,8 +118,7 @@ final class GateTraining {
         double g = gradient[h][i];
         first[h][i] = BETA1 * first[h][i] + (1 - BETA1) * g;
         second[h][i] = BETA2 * second[h][i] + (1 - BETA2) * g * g;
-        weights[h][i] -=
-            rate * first[h][i] / correct1 / (Math.sqrt(second[h][i] / correct2) + EPS);
+        weights[h][i] -= rate * first[h][i] / correct1 / (Math.sqrt(second[h][i] / correct2) + EPS);
       }
     }
     return loss;

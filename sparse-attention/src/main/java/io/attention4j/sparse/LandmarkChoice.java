@@ -63,8 +63,7 @@ final class LandmarkChoice {
                   chosen[i] = best(top, ofRow);
                 }
               });
-      case HEADS ->
-          workers.run(rows, (row, _) -> share(row * heads, 1, heads, earlier, landmarks));
+      case HEADS -> workers.run(rows, (row, _) -> share(row * heads, 1, heads, earlier, landmarks));
       case CHUNK -> workers.run(heads, (head, _) -> share(head, heads, rows, earlier, landmarks));
     }
   }

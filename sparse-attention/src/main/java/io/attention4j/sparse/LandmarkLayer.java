@@ -69,9 +69,7 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
     choice = new LandmarkChoice(options, shape.queryHeads());
     products =
         new LandmarkProducts(
-            context.kernels(),
-            shape,
-            options.retrieval() != LandmarkAttention.Retrieval.TOKEN);
+            context.kernels(), shape, options.retrieval() != LandmarkAttention.Retrieval.TOKEN);
     x = new double[shape.headDim()];
     cutPages = new PagedKv(shape.kvHeads());
     read = new BitSet[shape.kvHeads()];
@@ -151,8 +149,7 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
       landmarks.rotation(rotation);
       landmarks.update(ofRows, s, state.length());
       Arrays.stream(read).forEach(BitSet::clear);
-      multiplied =
-          batch.rows(s) >= PRODUCT_ROWS && !options.stingy() && landmarks.blocks() > 0;
+      multiplied = batch.rows(s) >= PRODUCT_ROWS && !options.stingy() && landmarks.blocks() > 0;
       list(batch, q, s, state.length(), landmarks);
       if (ofRows == pages) { // a step that is cut reads everything
         for (int h = 0; h < read.length; h++) {
@@ -247,7 +244,8 @@ final class LandmarkLayer implements AttentionLayer, SelectionClock {
           .workers()
           .run(
               levels,
-              (r, _) -> listLevel(r, q, sequence, firstRow, rows, firstPosition, outRow, landmarks));
+              (r, _) ->
+                  listLevel(r, q, sequence, firstRow, rows, firstPosition, outRow, landmarks));
     } else {
       for (int r = 0; r < levels; r++) {
         listLevel(r, q, sequence, firstRow, rows, firstPosition, outRow, landmarks);

@@ -45,7 +45,8 @@ final class LandmarkProducts {
     blocks = landmarks.blocks();
     int dim = shape.headDim();
     int groupSize = shape.queryHeads() / shape.kvHeads();
-    MatmulKernel kernel = kernels.select(MatmulKernel.class, new MatmulSpec(DType.F32, blocks, dim));
+    MatmulKernel kernel =
+        kernels.select(MatmulKernel.class, new MatmulSpec(DType.F32, blocks, dim));
     try (Device.TensorArena arena = kernels.device().newArena()) {
       Tensor x = arena.allocate(DType.F32, rows, dim);
       Tensor products = arena.allocate(DType.F32, rows, blocks);

@@ -104,8 +104,7 @@ final class Nystrom implements RegionMethod {
           step.kernels()
               .values(
                   arena,
-                  step.kernels()
-                      .upload(arena, RegionKernels.joined(queries), shape.headDim()),
+                  step.kernels().upload(arena, RegionKernels.joined(queries), shape.headDim()),
                   step.pages(),
                   0,
                   RegionKernels.Sees.ALL,

@@ -71,7 +71,13 @@ public final class Table {
     for (List<String> line : lines.subList(1, lines.size())) {
       if (line.size() != names.size()) {
         throw new IllegalArgumentException(
-            id + ".csv has " + line.size() + " cells in the line " + line + ", not " + names.size());
+            id
+                + ".csv has "
+                + line.size()
+                + " cells in the line "
+                + line
+                + ", not "
+                + names.size());
       }
       List<Object> row = new ArrayList<>();
       for (int column = 0; column < names.size(); column++) {

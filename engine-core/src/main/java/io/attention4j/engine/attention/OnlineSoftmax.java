@@ -35,8 +35,7 @@ public final class OnlineSoftmax {
    * @param workers share the rows
    * @throws IllegalArgumentException if shapes differ; names both
    */
-  public static void merge(
-      Tensor outA, Tensor lseA, Tensor outB, Tensor lseB, Parallel workers) {
+  public static void merge(Tensor outA, Tensor lseA, Tensor outB, Tensor lseB, Parallel workers) {
     requireState(outA, lseA);
     requireState(outB, lseB);
     if (!outA.shape().equals(outB.shape())) {
