@@ -54,6 +54,10 @@ final class BenchOptions {
     return quick;
   }
 
+  int threads() {
+    return threads;
+  }
+
   String kernels() {
     return kernels;
   }

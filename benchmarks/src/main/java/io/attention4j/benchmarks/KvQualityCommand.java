@@ -160,6 +160,17 @@ final class KvQualityCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     String whole = Files.readString(text);
     String held = whole.substring((int) (from * whole.length()));
+    try {
+      options.publish(report(rows(held)), spec.commandLine().getOut());
+    } finally {
+      if (heads != null) {
+        Files.deleteIfExists(heads);
+      }
+    }
+    return 0;
+  }
+
+  private List<Row> rows(String held) throws IOException {
     List<Row> rows = new ArrayList<>();
     for (String cache : caches) {
       boolean budgeted = cache.contains(SHARE) || cache.contains(INVERSE);
@@ -170,11 +181,7 @@ final class KvQualityCommand implements Callable<Integer> {
     for (String attention : attentions) {
       rows.add(row("f16 " + attention, 1, load("f16").attention(attention), held));
     }
-    if (heads != null) {
-      Files.delete(heads);
-    }
-    options.publish(report(rows), spec.commandLine().getOut());
-    return 0;
+    return rows;
   }
 
   private Row measure(String cache, double budget, String held) throws IOException {
@@ -203,6 +210,7 @@ final class KvQualityCommand implements Callable<Integer> {
   private Path headFile() throws IOException {
     if (heads == null) {
       heads = Files.createTempFile("heads", ".tsv");
+      heads.toFile().deleteOnExit(); // interrupted, the process ends without more ado
       RetrievalHeads found = new RetrievalHeads();
       try (LanguageModel loaded = LanguageModel.load(path(), load("f32").build(), found::caches)) {
         found.read(loaded, 0);

@@ -9,9 +9,10 @@ import java.util.Arrays;
 import picocli.CommandLine;
 
 /**
- * {@code attention}, {@code decode}, {@code linear}, {@code sparse}, {@code offload}, {@code
- * quality}, {@code kv-quality} and {@code mqar} print tables, {@code patterns} draws; every other
- * first argument goes to JMH, which runs the benchmarks of this module.
+ * {@code attention}, {@code compare}, {@code decode}, {@code linear}, {@code sparse}, {@code
+ * offload}, {@code quality}, {@code kv-pause}, {@code kv-quality}, {@code kv-speed} and {@code
+ * mqar} print tables, {@code patterns} draws; every other first argument goes to JMH, which runs
+ * the benchmarks of this module.
  */
 public final class Main {
   private Main() {}
@@ -25,7 +26,9 @@ public final class Main {
     Object command =
         switch (args.length == 0 ? "" : args[0]) {
           case "attention" -> new AttentionCommand();
+          case "compare" -> new CompareCommand();
           case "decode" -> new DecodeCommand();
+          case "kv-pause" -> new KvPauseCommand();
           case "kv-quality" -> new KvQualityCommand();
           case "kv-speed" -> new KvSpeedCommand();
           case "linear" -> new LinearCommand();

@@ -16,6 +16,7 @@ import io.attention4j.llm.Session;
 import io.attention4j.llm.sampling.SamplingOptions;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
@@ -54,9 +55,13 @@ class OpenClGenerateTest {
   }
 
   private static GenerationRequest request(SamplingOptions sampling, int logProbs) {
+    return request(sampling, logProbs, TOKENS);
+  }
+
+  private static GenerationRequest request(SamplingOptions sampling, int logProbs, int tokens) {
     return GenerationRequest.builder()
         .prompt("ROMEO:\n")
-        .maxTokens(TOKENS)
+        .maxTokens(tokens)
         .sampling(sampling)
         .logProbs(logProbs)
         .build();
@@ -141,6 +146,22 @@ class OpenClGenerateTest {
     assertEquals(8L * topK * TOKENS, log.bytes("from the device"));
   }
 
+  /**
+   * Its id and position are arguments of kernels. Of the table of each layer go the words that
+   * changed: the row's position and what the last page holds.
+   */
+  @Test
+  void aTokenTakesNoEmbeddingAndNoAnglesToTheDevice() throws IOException {
+    int layers;
+    try (LanguageModel model = LanguageModel.load(DemoModel.file(), options("cpu.simd"))) {
+      layers = model.info().config().sizes().layers();
+    }
+    long few = profiled(request(sampling(1), -1, 8)).bytes("to the device");
+    long more = profiled(request(sampling(1), -1, 40)).bytes("to the device");
+    long perToken = (more - few) / 32;
+    assertTrue(perToken < 320L * layers, perToken + " bytes for " + layers + " layers");
+  }
+
   @Test
   void logitsComeWhereTheyAreAskedFor() throws IOException {
     int vocabulary;
@@ -196,6 +217,28 @@ class OpenClGenerateTest {
     boolean both = deviceLayers == 1 || deviceLayers == 3;
     assertEquals(both, lastKernels.contains("layers before"), lastKernels);
     assertEquals(deviceLayers == 0, !lastKernels.startsWith("opencl"), lastKernels);
+  }
+
+  @Test
+  void theCachesOfBothDevicesAreCounted() throws IOException {
+    int[] prompt = new int[250];
+    Arrays.fill(prompt, 5);
+    List<Long> bytes = new ArrayList<>();
+    for (int deviceLayers : new int[] {LoadOptions.ALL_LAYERS, 3}) {
+      LoadOptions options =
+          LoadOptions.builder()
+              .kernels("opencl")
+              .contextTokens(256)
+              .deviceLayers(deviceLayers)
+              .build();
+      try (LanguageModel model = LanguageModel.load(DemoModel.file(), options);
+          Session session = model.newSession()) {
+        session.append(prompt);
+        bytes.add(model.kvUsage().memoryBytes());
+      }
+    }
+    // Each of two devices rounds up to whole slabs.
+    assertTrue(bytes.get(1) >= bytes.get(0), bytes.toString());
   }
 
   @Test

@@ -15,8 +15,9 @@ import java.util.Set;
  *
  * <p>Ours, where the sources differ or say nothing: keys and values change with their page, so that
  * both keep between {@code from[1]} and a page more tokens in F16 (KIVI keeps exactly its residual
- * of values, and of keys up to that many); and level i waits (i - 1) / levels of a page longer, so
- * that a token brings one page per head at most and not one per level.
+ * of values, and of keys up to that many); and levels, and the layers of a model within each, take
+ * turns while a page fills ({@link #ofLayer}), so that a token brings one page per head at most and
+ * not one per level and layer.
  *
  * @param bits of each level; 16 first, then fewer and fewer
  * @param from tokens after a page's last from which it is in each level; 0 first, then more
@@ -121,6 +122,22 @@ record BitSchedule(List<Integer> bits, List<Integer> from, int group) {
     return new IllegalArgumentException("KV codec '" + option + "': " + reason);
   }
 
+  /**
+   * The schedule of one layer of a model of so many, over pages of this size: a page's tokens are
+   * shared out to the older levels, a level's share to the layers, and each level begins at its
+   * turn, less than a page later (two, where levels are closer than that).
+   */
+  BitSchedule ofLayer(int layer, int layers, int pageTokens) {
+    List<Integer> turns = new ArrayList<>(List.of(0));
+    for (int level = 1; level < levels(); level++) {
+      double turn = level - 1 + layer % layers / (double) layers;
+      int begin = from.get(1) + (int) (turn * pageTokens / (levels() - 1));
+      int earliest = Math.max(from.get(level), turns.getLast());
+      turns.add(earliest + Math.floorMod(begin - earliest, pageTokens));
+    }
+    return new BitSchedule(bits, turns, group);
+  }
+
   /** Number of levels. */
   int levels() {
     return bits.size();
@@ -128,8 +145,7 @@ record BitSchedule(List<Integer> bits, List<Integer> from, int group) {
 
   /** Pages, counted from the first, that are at least in a level (1 or more) at a length. */
   int pages(int level, long length, int pageTokens) {
-    long delay = (long) (level - 1) * pageTokens / (levels() - 1);
-    return (int) Math.max(0, Math.floorDiv(length - from.get(level) - delay, pageTokens));
+    return (int) Math.max(0, Math.floorDiv(length - from.get(level), pageTokens));
   }
 
   /** Level of a page at a length. */

@@ -13,7 +13,10 @@ import java.util.concurrent.locks.LockSupport;
  * thread-safe; reading and writing are for the one thread that does input and output.
  */
 final class BlockFile {
-  private static final long EXTENT_BYTES = 1 << 22;
+  /** A file doubles from the first number of bytes on until it grows by the second. */
+  private static final long LEAST_EXTENT_BYTES = 1 << 16;
+
+  private static final long MOST_EXTENT_BYTES = 1 << 22;
   private static final String OPTIONS = "com.sun.nio.file.ExtendedOpenOption";
   private static final long LATE_NANOS = 1_000_000;
   private static final double NANOS_PER_SECOND = 1e9;
@@ -73,7 +76,8 @@ final class BlockFile {
     }
     int block = taken.nextClearBit(0);
     if (block >= reserved) {
-      long blocks = Math.max(1, EXTENT_BYTES / blockBytes);
+      long bytes = Math.clamp(reserved * blockBytes, LEAST_EXTENT_BYTES, MOST_EXTENT_BYTES);
+      long blocks = Math.max(1, bytes / blockBytes);
       ByteBuffer zeros =
           TierFolder.zeros(Settings.ALIGNMENT); // sizes and addresses suit direct writes
       try {

@@ -70,6 +70,7 @@ public final class KvCaches implements KvCacheProvider {
     OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
     boolean full = own == null && policy.name().equals(Policies.FULL);
     boolean operator = own == null && Policies.OPERATORS.contains(policy.name());
+    TokenRanker ranker = own == null ? ranker(policy) : null;
     if (layout.name().equals(CONTIGUOUS)) {
       layout.allow();
       if (!full) {
@@ -96,13 +97,14 @@ public final class KvCaches implements KvCacheProvider {
                 1,
                 MAX_PAGE_TOKENS);
     if (tier.name().equals(CacheOption.OFFLOAD)) {
-      if (!full && !operator) {
+      if (!full && !operator && ranker == null) {
         throw new IllegalArgumentException(
-            "KV tier 'offload' keeps whole caches, but policy '"
+            "KV tier 'offload' fetches what operators choose among all tokens, but policy '"
                 + (own == null ? policy.name() : own.id())
-                + "' drops tokens; use the tier file with it");
+                + "' drops tokens and reads all that it keeps; use the tier file with it");
       }
-      return OffloadedCaches.of(context.kernels(), format, page, tier, operator ? policy : null);
+      return OffloadedCaches.of(
+          context.kernels(), format, page, tier, operator ? policy : null, ranker);
     }
     SlabMemory memory = memory(tier, context);
     if (full) {
@@ -112,8 +114,7 @@ public final class KvCaches implements KvCacheProvider {
     if (operator) {
       return new Paged(context.kernels(), memory, format, page, policy.toString(), null);
     }
-    if (own == null && Policies.RANKERS.contains(policy.name())) {
-      TokenRanker ranker = Policies.ranker(policy);
+    if (ranker != null) {
       return new Paged(context.kernels(), memory, format, page, null, ranker);
     }
     return new Ragged(
@@ -128,23 +129,31 @@ public final class KvCaches implements KvCacheProvider {
       CacheOption option, OptionSpec codec, KvPolicy own, KvCacheContext context) {
     OptionSpec policy = option.part(CacheOption.Kind.POLICY, Policies.FULL);
     OptionSpec layout = option.part(CacheOption.Kind.LAYOUT, PAGED);
-    if (own != null || !policy.name().equals(Policies.FULL)) {
+    TokenRanker ranker = own == null ? ranker(policy) : null;
+    if (ranker == null && (own != null || !policy.name().equals(Policies.FULL))) {
       throw new IllegalArgumentException(
           "KV codec '"
               + codec.name()
               + "' quantises whole pages of neighbouring tokens, but policy '"
               + (own == null ? policy.name() : own.id())
-              + "' changes single entries or reads keys as they were written; use 'full', or codec"
-              + " q4 or q8");
+              + "' changes single entries or reads keys as they were written; use 'full' or"
+              + " 'specpc', or codec q4 or q8");
     }
-    policy.allow();
+    if (ranker == null) {
+      policy.allow();
+    }
     if (!layout.name().equals(PAGED)) {
       throw new IllegalArgumentException(
           "KV codec '" + codec.name() + "' quantises pages, which a contiguous cache has not");
     }
     int page = layout.allow("page").integer("page", DEFAULT_PAGE_TOKENS, 1, 1 << 20);
     SlabMemory memory = memory(option.part(CacheOption.Kind.TIER, CacheOption.MEMORY), context);
-    return new StaircaseCaches(context.kernels(), memory, BitSchedule.parse(codec), page);
+    return new StaircaseCaches(context, memory, BitSchedule.parse(codec), page, ranker);
+  }
+
+  /** What shortens prompts where a policy is that and leaves the cache alone, or null. */
+  private static TokenRanker ranker(OptionSpec policy) {
+    return Policies.RANKERS.contains(policy.name()) ? Policies.ranker(policy) : null;
   }
 
   private static SlabMemory memory(OptionSpec tier, KvCacheContext context) {
@@ -155,9 +164,10 @@ public final class KvCaches implements KvCacheProvider {
     }
     if (tier.name().equals(CacheOption.OFFLOAD)) {
       throw new IllegalArgumentException(
-          "KV tier 'offload' keeps pages as they were written, but codecs "
+          "KV tier 'offload' fetches what operators choose among pages as they were written, but"
+              + " codecs "
               + BitSchedule.NAMES
-              + " quantise them anew; use the tier file with them");
+              + " quantise them anew and read all; use the tier file with them");
     }
     tier.allow();
     return new SlabMemory.OnDevice(context.kernels().device());

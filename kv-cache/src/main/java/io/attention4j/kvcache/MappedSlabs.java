@@ -17,7 +17,7 @@ record MappedSlabs(TierFolder folder) implements SlabMemory {
   private static final long SLAB_BYTES = 1 << 22;
 
   @Override
-  public long slabBytes() {
+  public long slabBytes(long taken) {
     return SLAB_BYTES;
   }
 

@@ -1,8 +1,11 @@
 package io.attention4j.kvcache;
 
 import io.attention4j.engine.operator.KvUsage;
+import io.attention4j.engine.spi.Device;
+import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,9 +19,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * What the offloaded caches of a model share: files, frames of memory, one thread for input and
- * output, and the count of what it costs. Reads and writes run in the order in which they were
- * asked for, so a page is read after it was written.
+ * What the offloaded caches of a model share: files, frames of memory where kernels read them, one
+ * thread for input and output, and the count of what it costs. Reads and writes run in the order in
+ * which they were asked for, so a page is read after it was written.
  */
 final class Offload {
   private static final long IDLE_SECONDS = 2;
@@ -28,7 +31,11 @@ final class Offload {
   private final Map<Long, BlockFile> blockFiles = new ConcurrentHashMap<>();
   private final Map<Long, PagePool> framePools = new ConcurrentHashMap<>();
   private final Map<Long, PagePool> passingPools = new ConcurrentHashMap<>();
-  private final SlabMemory memory = new SlabMemory.Aligned(BlockFile.Settings.ALIGNMENT);
+  private final Device device;
+  private final SlabMemory memory;
+
+  /** Blocks on their way between a file and a device; for the thread of input and output. */
+  private MemorySegment staged;
 
   /** Caches that hold more pages in memory than their slots; for the thread that steps. */
   private final List<OffloadedKvCache> over = new ArrayList<>();
@@ -61,9 +68,15 @@ final class Offload {
    */
   record Options(int slots, boolean refetch) {}
 
-  Offload(BlockFile.Settings files, Options options) {
+  /** Frames are where the kernels of the device read. */
+  Offload(BlockFile.Settings files, Options options, Device device) {
     this.files = files;
     this.options = options;
+    this.device = device;
+    memory =
+        SlabMemory.isHost(device)
+            ? new SlabMemory.Aligned(BlockFile.Settings.ALIGNMENT)
+            : new SlabMemory.OnDevice(device);
     io.allowCoreThreadTimeOut(true);
   }
 
@@ -108,12 +121,12 @@ final class Offload {
       throw files.folder().failed("written", e);
     }
     pool.share(frame);
-    MemorySegment source = segment(frame.memory);
+    Tensor source = frame.memory;
     Future<?> written =
         io.submit(
             () -> {
               try {
-                file.write(index, source);
+                file.write(index, hostBytes(source));
                 storedBytes.addAndGet(source.byteSize());
               } finally {
                 pool.release(frame);
@@ -126,13 +139,36 @@ final class Offload {
   /** Starts to read a page into a frame that the caller holds until the future is done. */
   Future<?> fetch(PageLayout layout, FileBlock block, PageBuffer frame) {
     BlockFile file = file(layout);
-    MemorySegment target = segment(frame.memory);
+    Tensor target = frame.memory;
     return io.submit(
         () -> {
-          file.read(block.index, target);
+          if (target.storage() instanceof Storage.Host) {
+            file.read(block.index, segment(target));
+          } else {
+            MemorySegment bytes = staging(target.byteSize());
+            file.read(block.index, bytes);
+            device.upload(bytes, target);
+          }
           fetchedBytes.addAndGet(target.byteSize());
           return null;
         });
+  }
+
+  /** What a frame holds, in host memory until the next use of {@link #staged}. */
+  private MemorySegment hostBytes(Tensor frame) {
+    if (frame.storage() instanceof Storage.Host) {
+      return segment(frame);
+    }
+    MemorySegment bytes = staging(frame.byteSize());
+    device.download(frame, bytes);
+    return bytes;
+  }
+
+  private MemorySegment staging(long bytes) {
+    if (staged == null || staged.byteSize() < bytes) {
+      staged = Arena.ofAuto().allocate(bytes, BlockFile.Settings.ALIGNMENT);
+    }
+    return staged.asSlice(0, bytes);
   }
 
   private static MemorySegment segment(Tensor frame) {

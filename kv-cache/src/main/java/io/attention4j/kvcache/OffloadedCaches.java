@@ -5,38 +5,37 @@ import io.attention4j.engine.operator.KvCache;
 import io.attention4j.engine.operator.KvUsage;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.operator.TokenRanker;
 import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.KvWriteKernel;
-import io.attention4j.engine.tensor.DType;
-import io.attention4j.engine.tensor.Shape;
-import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.kvcache.policy.Policies;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 
 /** Caches of the tier {@code offload}. */
 final class OffloadedCaches implements KvCache.Factory {
   private static final int DEFAULT_SLOTS = 64;
   private static final double MIB = 1 << 20;
-  private static final byte NAN = (byte) 0xFF; // in every format, of numbers or of their scales
 
   private final KernelSelector kernels;
   private final KvFormat format;
   private final int pageTokens;
   private final String attention;
+  private final TokenRanker ranker;
   private final Offload offload;
-  private final Map<PageLayout, Tensor> absent = new ConcurrentHashMap<>();
 
   private OffloadedCaches(
-      KernelSelector kernels, KvFormat format, int pageTokens, String attention, Offload offload) {
+      KernelSelector kernels,
+      KvFormat format,
+      int pageTokens,
+      String attention,
+      TokenRanker ranker,
+      Offload offload) {
     this.kernels = kernels;
     this.format = format;
     this.pageTokens = pageTokens;
     this.attention = attention;
+    this.ranker = ranker;
     this.offload = offload;
   }
 
@@ -44,15 +43,16 @@ final class OffloadedCaches implements KvCache.Factory {
    * Caches by option.
    *
    * @param operator the attention operator that reads them, or null for any
+   * @param ranker what shortens prompts, or null
    */
   static OffloadedCaches of(
       KernelSelector kernels,
       KvFormat format,
       int pageTokens,
       OptionSpec tier,
-      OptionSpec operator) {
+      OptionSpec operator,
+      TokenRanker ranker) {
     tier.allow(TierFolder.SETTING, "slots", "direct", "fetch", "rate");
-    TierFolder.requireHost(kernels);
     TierFolder folder = TierFolder.of(tier);
     boolean nosa = operator != null && operator.name().equals(Policies.NOSA);
     int read = nosa ? operator.integer("k", DEFAULT_SLOTS, 1, Integer.MAX_VALUE) : DEFAULT_SLOTS;
@@ -69,7 +69,8 @@ final class OffloadedCaches implements KvCache.Factory {
         format,
         pageTokens,
         operator == null ? null : operator.toString(),
-        new Offload(files, options));
+        ranker,
+        new Offload(files, options, kernels.device()));
   }
 
   private static String oneOf(OptionSpec tier, String key, String... words) {
@@ -127,6 +128,11 @@ final class OffloadedCaches implements KvCache.Factory {
     return Optional.ofNullable(attention);
   }
 
+  @Override
+  public Optional<TokenRanker> ranker() {
+    return Optional.ofNullable(ranker);
+  }
+
   private PageLayout layout(LayerShape shape) {
     return new PageLayout(pageTokens, format, shape.headDim(), format, shape.valueDim());
   }
@@ -142,14 +148,7 @@ final class OffloadedCaches implements KvCache.Factory {
             layout,
             offload.frames(layout),
             offload.passingFrames(layout),
-            absent.computeIfAbsent(layout, OffloadedCaches::absentPage),
             shape));
-  }
-
-  private static Tensor absentPage(PageLayout layout) {
-    MemorySegment page = Arena.ofAuto().allocate(layout.bytes(), Tensor.ALIGNMENT_BYTES);
-    page.fill(NAN);
-    return Tensor.of(page, DType.I8, Shape.of(layout.bytes()));
   }
 
   @Override

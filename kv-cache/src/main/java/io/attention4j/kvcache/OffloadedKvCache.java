@@ -9,6 +9,8 @@ import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.spi.KvWriteKernel;
 import io.attention4j.engine.tensor.Tensor;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
 import java.util.ArrayList;
@@ -30,7 +32,6 @@ final class OffloadedKvCache implements KvCache {
    *
    * @param frames memory of pages that stay
    * @param passing memory of pages of a prompt, or of a step that reads everything
-   * @param absent stands in the table for pages that are not in memory
    */
   record Room(
       Device device,
@@ -39,11 +40,12 @@ final class OffloadedKvCache implements KvCache {
       PageLayout layout,
       PagePool frames,
       PagePool passing,
-      Tensor absent,
       LayerShape shape) {}
 
   /** A read under way. */
   private record Fetch(int head, int page, Future<?> done) {}
+
+  private static final byte NAN = (byte) 0xFF; // in every format, of numbers or of their scales
 
   private static final System.Logger LOG = System.getLogger(OffloadedKvCache.class.getName());
 
@@ -59,6 +61,9 @@ final class OffloadedKvCache implements KvCache {
   private final List<Fetch> underWay = new ArrayList<>();
   private int pageCount;
   private int length;
+
+  /** Stands in the table for pages that are not in memory; null until there are any. */
+  private PageBuffer absent;
 
   /** Rows of the last append. */
   private int rows;
@@ -238,7 +243,18 @@ final class OffloadedKvCache implements KvCache {
   private void forget(int head, int page) {
     frames[head][page].pool().release(frames[head][page]);
     frames[head][page] = null;
-    pages[head][page] = view(page, room.absent(), layout.capacity());
+    pages[head][page] = view(page, absent(), layout.capacity());
+  }
+
+  private Tensor absent() {
+    if (absent == null) {
+      absent = room.frames().take();
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment bytes = arena.allocate(absent.memory.byteSize());
+        room.device().upload(bytes.fill(NAN), absent.memory);
+      }
+    }
+    return absent.memory;
   }
 
   /** Takes a full page out of memory once it is in the file. */
@@ -385,7 +401,7 @@ final class OffloadedKvCache implements KvCache {
     for (int head = 0; head < kvHeads; head++) {
       for (int page = 0; page < pageCount; page++) {
         if (frames[head][page] == null) {
-          copy.pages[head][page] = view(page, room.absent(), layout.capacity());
+          copy.pages[head][page] = view(page, copy.absent(), layout.capacity());
         } else {
           frames[head][page].pool().share(frames[head][page]);
           copy.hold(head, page, frames[head][page], pages[head][page].length());
@@ -428,6 +444,10 @@ final class OffloadedKvCache implements KvCache {
     settled &= newLength == length;
     pageCount = keep;
     length = (int) newLength;
+    if (keep == 0 && absent != null) {
+      room.frames().release(absent);
+      absent = null;
+    }
     return new Truncation.Done();
   }
 

@@ -13,11 +13,13 @@ final class PagePool {
   static final class Slab {
     private final PagePool pool;
     private final Runnable owner;
+    private final int pages;
     private final ArrayDeque<PageBuffer> free = new ArrayDeque<>();
 
-    Slab(PagePool pool, Runnable owner) {
+    Slab(PagePool pool, Runnable owner, int pages) {
       this.pool = pool;
       this.owner = owner;
+      this.pages = pages;
     }
 
     /** Where the pages come from. */
@@ -28,12 +30,11 @@ final class PagePool {
 
   private final SlabMemory memory;
   private final long pageBytes;
-  private final int pagesPerSlab;
 
   /** Slabs with a free page, oldest first so that the younger ones empty. */
   private final ArrayDeque<Slab> open = new ArrayDeque<>();
 
-  private int slabs;
+  private long slabPages;
   private int held;
 
   PagePool(Device device, long pageBytes) {
@@ -43,7 +44,6 @@ final class PagePool {
   PagePool(SlabMemory memory, long pageBytes) {
     this.memory = memory;
     this.pageBytes = pageBytes;
-    this.pagesPerSlab = (int) Math.max(1, memory.slabBytes() / pageBytes);
   }
 
   /** A page that the caller alone holds. */
@@ -62,12 +62,13 @@ final class PagePool {
   }
 
   private Slab newSlab() {
-    SlabMemory.Slab taken = memory.allocate(pagesPerSlab, pageBytes);
-    Slab slab = new Slab(this, taken.owner());
-    for (int i = 0; i < pagesPerSlab; i++) {
+    int pages = (int) Math.max(1, memory.slabBytes(bytes()) / pageBytes);
+    SlabMemory.Slab taken = memory.allocate(pages, pageBytes);
+    Slab slab = new Slab(this, taken.owner(), pages);
+    for (int i = 0; i < pages; i++) {
       slab.free.addLast(new PageBuffer(taken.pages().select(i), slab));
     }
-    slabs++;
+    slabPages += pages;
     return slab;
   }
 
@@ -93,7 +94,7 @@ final class PagePool {
       open.addLast(slab);
     }
     // One slab stays for the next page, unless nobody holds any.
-    if (slab.free.size() == pagesPerSlab && (open.size() > 1 || held == 0)) {
+    if (slab.free.size() == slab.pages && (open.size() > 1 || held == 0)) {
       open.remove(slab);
       free(slab);
     }
@@ -105,7 +106,7 @@ final class PagePool {
 
   private void free(Slab slab) {
     slab.owner.run();
-    slabs--;
+    slabPages -= slab.pages;
   }
 
   /** Pages that some cache holds. */
@@ -115,6 +116,6 @@ final class PagePool {
 
   /** Bytes taken from the machine, free pages of slabs in use counted. */
   synchronized long bytes() {
-    return slabs * pagesPerSlab * pageBytes;
+    return slabPages * pageBytes;
   }
 }

@@ -3,13 +3,25 @@ package io.attention4j.kvcache;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
+import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 
 /** Where a {@link PagePool} takes its slabs from. */
 interface SlabMemory {
-  /** Bytes that a slab should have at least where pages are small. */
-  long slabBytes();
+  /** Whether kernels of a device read memory of the host. */
+  static boolean isHost(Device device) {
+    try (Device.TensorArena arena = device.newArena()) {
+      return arena.allocate(DType.I8, 1).storage() instanceof Storage.Host;
+    }
+  }
+
+  /**
+   * Bytes that the next slab should have at least where pages are small.
+   *
+   * @param taken bytes of all slabs of a pool so far
+   */
+  long slabBytes(long taken);
 
   /** Whether slabs are files. */
   boolean inFile();
@@ -32,12 +44,16 @@ interface SlabMemory {
   /**
    * Memory of a device. Slabs are about this large: few enough allocations, and small enough that
    * the pages of a slab come from one head's part of a prompt's chunk, so that they are free
-   * together when a policy drops them.
+   * together when a policy drops them. Kernels of a device with memory of its own read few buffers
+   * at once, so there slabs grow with the pool.
    */
   record OnDevice(Device device) implements SlabMemory {
+    private static final long LARGEST = 64L << 20;
+
     @Override
-    public long slabBytes() {
-      return 1 << 17;
+    public long slabBytes(long taken) {
+      long least = 1 << 17;
+      return device.freeBytes().isEmpty() ? least : Math.clamp(taken / 2, least, LARGEST);
     }
 
     @Override
@@ -68,7 +84,7 @@ interface SlabMemory {
    */
   record Aligned(long alignment) implements SlabMemory {
     @Override
-    public long slabBytes() {
+    public long slabBytes(long taken) {
       return 1 << 17;
     }
 

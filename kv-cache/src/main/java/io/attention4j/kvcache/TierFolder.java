@@ -2,9 +2,6 @@ package io.attention4j.kvcache;
 
 import io.attention4j.engine.operator.OptionSpec;
 import io.attention4j.engine.runtime.KernelSelector;
-import io.attention4j.engine.spi.Device;
-import io.attention4j.engine.tensor.DType;
-import io.attention4j.engine.tensor.Storage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -43,13 +40,11 @@ record TierFolder(Path path) {
    * @throws IllegalArgumentException naming the kernels
    */
   static void requireHost(KernelSelector kernels) {
-    try (Device.TensorArena arena = kernels.device().newArena()) {
-      if (!(arena.allocate(DType.I8, 1).storage() instanceof Storage.Host)) {
-        throw new IllegalArgumentException(
-            "KV caches in files need kernels that read memory of the host, and '"
-                + kernels.device().providerId()
-                + "' does not; use kernels of the CPU or the tier memory");
-      }
+    if (!SlabMemory.isHost(kernels.device())) {
+      throw new IllegalArgumentException(
+          "KV caches in mapped files need kernels that read memory of the host, and '"
+              + kernels.device().providerId()
+              + "' does not; use kernels of the CPU, or the tier offload or memory");
     }
   }
 

@@ -9,9 +9,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** 32k tokens: bytes, and recall by a hand-built induction head. */
 class LongContextTest {
@@ -124,9 +127,9 @@ class LongContextTest {
     }
   }
 
-  private static int recalled(String option) {
+  private static int recalled(String option, int heads) {
     Induction induction = new Induction();
-    try (PolicyRun run = new PolicyRun(option + "+f16", 6, 6, DIM, induction, 1, null)) {
+    try (PolicyRun run = new PolicyRun(option, heads, heads, DIM, induction, 1, null)) {
       LayerState state = run.newState();
       run.store(TOKENS);
       int found = 0;
@@ -137,15 +140,30 @@ class LongContextTest {
           found++;
         }
       }
+      System.out.printf(
+          Locale.ROOT,
+          "%s: %d of %d needles in %d tokens, %.1f MiB%n",
+          option.replaceAll("file=[^;]*/", "file="),
+          found,
+          NEEDLES,
+          TOKENS,
+          state.bytes() / 1048576.0);
       return found;
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"f16", "q8", "q4", "kivi", "saq"})
+  void codecsRecallAllNeedles(String codec) {
+    assertEquals(NEEDLES, recalled(codec, 2));
+  }
+
   @Test
   void anInductionHeadRecallsAllNeedlesUnderRazorAndNotWithoutIt() throws IOException {
-    assertEquals(NEEDLES, recalled("full"));
-    assertEquals(NEEDLES, recalled(razor(6, 1, 0.17, ";compression=6")));
-    assertTrue(recalled(razor(6, 0, 0, ";compression=6")) <= NEEDLES / 4);
-    assertTrue(recalled("sink-window:keep=0.29") <= NEEDLES / 3);
+    assertEquals(NEEDLES, recalled("full+f32", 6));
+    assertEquals(NEEDLES, recalled(razor(6, 1, 0.17, ";compression=6"), 6));
+    assertEquals(NEEDLES, recalled(razor(6, 1, 0.17, ";compression=6") + "+q4", 6));
+    assertTrue(recalled(razor(6, 0, 0, ";compression=6"), 6) <= NEEDLES / 4);
+    assertTrue(recalled("sink-window:keep=0.29", 6) <= NEEDLES / 3);
   }
 }

@@ -221,9 +221,42 @@ class PolicyIdentitiesTest {
     }
     assertEquals(102, before);
     assertEquals(65_536, sum, 16);
+    // Whatever the shape: from the budgets' ends, which the formula gives, on a straight line.
+    for (int layers : List.of(2, 6, 16, 32)) {
+      for (double keep : List.of(0.3, 0.5, 0.7)) {
+        for (int beta : List.of(2, 4, 20)) {
+          for (int tokens : List.of(512, 921, 4096)) {
+            requirePyramid(layers, keep, beta, tokens, 32);
+          }
+        }
+      }
+    }
     SnapKv quarter = SnapKv.pyramid(OptionSpec.parse("pyramidkv:keep=0.25"), 32);
     assertEquals(1024 * KV_HEADS, quarter.entries(shape(0), 4096)); // too steep: equal layers
     assertEquals(1024 * KV_HEADS, quarter.entries(shape(31), 4096));
+  }
+
+  private static void requirePyramid(int layers, double keep, int beta, int tokens, int window) {
+    SnapKv policy =
+        SnapKv.pyramid(
+            OptionSpec.parse("pyramidkv:keep=" + keep + ";beta=" + beta + ";window=" + window),
+            layers);
+    double equal = (int) (tokens * keep); // C - w
+    double least = equal / beta;
+    double most = 2 * equal - least;
+    if (most >= tokens - window) {
+      most = tokens - window;
+      least = 2 * equal - most;
+    }
+    boolean pyramid = tokens >= most && most >= least && least >= window;
+    long sum = 0;
+    for (int layer = 0; layer < layers; layer++) {
+      double expected = pyramid ? most - layer * (most - least) / (layers - 1) : equal;
+      long actual = policy.entries(shape(layer), tokens) / KV_HEADS;
+      assertEquals(expected, actual, 0.5 + 1e-9, policy + ", layer " + layer);
+      sum += actual;
+    }
+    assertEquals(layers * equal, sum, layers / 2.0 + 1e-9);
   }
 
   private static LayerShape shape(int layer) {
@@ -300,6 +333,78 @@ class PolicyIdentitiesTest {
   @Test
   void aWindowIsASinkWindowWithoutSinks() {
     assertEquals(keptAfter("sink-window:tokens=20;sinks=0", 0), keptAfter("window:tokens=20", 0));
+  }
+
+  /**
+   * Dropping fills holes from the end, so what stays is not in the order of its positions; the
+   * attention is that over the tokens kept in any order, here written out in float64.
+   */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "sink-window:tokens=20;sinks=3",
+        "snapkv:tokens=20;window=6",
+        "tova:tokens=20",
+        "h2o:tokens=20",
+        "speckv:tokens=20;window=6",
+        "expected-attention:tokens=20"
+      })
+  void theOrderOfWhatIsKeptDoesNotMatter(String policy) {
+    try (PolicyRun run = open(policy)) {
+      LayerState state = run.newState();
+      run.run(state, PROMPT, 33, 0);
+      int outOfOrder = 0;
+      List<List<Long>> kept = new ArrayList<>();
+      for (int head = 0; head < KV_HEADS; head++) {
+        List<Long> stored = new ArrayList<>();
+        for (int entry = 0; entry < run.ragged().head(head).count(); entry++) {
+          long position = run.ragged().head(head).position(entry);
+          outOfOrder += !stored.isEmpty() && stored.getLast() > position ? 1 : 0;
+          stored.add(position);
+        }
+        stored.add((long) PROMPT);
+        kept.add(stored);
+      }
+      assertTrue(outOfOrder > 0, "the entries are in order");
+      float[] actual = run.step(state, PROMPT, PROMPT + 1, false)[0];
+      for (int head = 0; head < QUERY_HEADS; head++) {
+        List<Long> ascending = new ArrayList<>(new TreeSet<>(kept.get(head / GROUP)));
+        for (List<Long> order : List.of(ascending, ascending.reversed())) {
+          double[] expected = attention(head, order);
+          for (int d = 0; d < DIM; d++) {
+            // sums of 21 numbers in another order, in float64, then rounded to f32
+            assertEquals(expected[d], actual[head * DIM + d], 1e-6);
+          }
+        }
+      }
+    }
+  }
+
+  /** The attention of the newest token's query head over tokens in this order. */
+  private static double[] attention(int head, List<Long> tokens) {
+    float[] q = new float[QUERY_HEADS * DIM];
+    float[] k = new float[KV_HEADS * DIM];
+    float[] v = new float[KV_HEADS * DIM];
+    PolicyRun.random(PROMPT, q, k, v);
+    float[] query = q.clone();
+    double[] out = new double[DIM];
+    double sum = 0;
+    for (long token : tokens) {
+      PolicyRun.random((int) token, q, k, v);
+      double dot = 0;
+      for (int d = 0; d < DIM; d++) {
+        dot += query[head * DIM + d] * (double) k[head / GROUP * DIM + d];
+      }
+      double weight = Math.exp((float) (1 / Math.sqrt(DIM)) * dot);
+      sum += weight;
+      for (int d = 0; d < DIM; d++) {
+        out[d] += weight * v[head / GROUP * DIM + d];
+      }
+    }
+    for (int d = 0; d < DIM; d++) {
+      out[d] /= sum;
+    }
+    return out;
   }
 
   // Razor

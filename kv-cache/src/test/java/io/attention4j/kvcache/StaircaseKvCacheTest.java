@@ -6,11 +6,19 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.attention4j.engine.attention.AttentionBatch;
 import io.attention4j.engine.attention.GroupedPages;
 import io.attention4j.engine.attention.KvFormat;
 import io.attention4j.engine.attention.KvPage;
+import io.attention4j.engine.attention.Mask;
+import io.attention4j.engine.operator.KvCache;
+import io.attention4j.engine.operator.KvCacheContext;
+import io.attention4j.engine.operator.LayerInputs;
+import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.LayerState;
 import io.attention4j.engine.operator.Truncation;
+import io.attention4j.engine.runtime.KernelSelector;
+import io.attention4j.engine.spi.DeviceOptions;
 import io.attention4j.engine.tensor.RowCodec;
 import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
@@ -332,6 +340,90 @@ class StaircaseKvCacheTest {
         changes += changed;
       }
       assertTrue(changes >= 3);
+    }
+  }
+
+  /** The layers of a model take turns: a step quantises a page of each head of one of them. */
+  @ParameterizedTest
+  @ValueSource(strings = {"kivi:residual=64", SAQ, "saq:levels=16@64,8@128,4@192,2"})
+  void aTokenBringsOnePagePerHeadInAllLayers(String option) {
+    int layers = 16;
+    int tokens = 700;
+    float[] content = new float[KV_HEADS * HEAD_DIM];
+    try (KernelSelector kernels = KernelSelector.open("reference", DeviceOptions.DEFAULTS);
+        Arena arena = Arena.ofConfined()) {
+      Tensor row = Tensor.ofFloats(arena, content, 1, KV_HEADS, HEAD_DIM);
+      KvCache.Factory factory =
+          new KvCaches().create(option, new KvCacheContext(kernels, layers, null));
+      List<StaircaseKvCache> caches = new ArrayList<>();
+      for (int layer = 0; layer < layers; layer++) {
+        caches.add((StaircaseKvCache) factory.create(shape(layer)));
+      }
+      int steps = 0;
+      for (int at = 0; at < tokens; at++) {
+        AttentionBatch batch = new AttentionBatch();
+        batch.add(1, at);
+        LayerInputs in = new LayerInputs();
+        in.batch(batch);
+        int changed = 0;
+        for (StaircaseKvCache cache : caches) {
+          List<KvFormat> before = formats(cache);
+          cache.append(row, row, 0, 1);
+          cache.attended(in, 0, null);
+          List<KvFormat> after = formats(cache);
+          for (int page = 0; page < before.size(); page++) {
+            changed += before.get(page).equals(after.get(page)) ? 0 : 1;
+          }
+        }
+        assertTrue(changed <= 1, changed + " pages of a head at token " + at);
+        steps += changed;
+      }
+      assertTrue(steps > layers * (tokens / 64 - 3), steps + " steps that quantise");
+      for (int layer = 0; layer < layers; layer++) {
+        assertEquals(factory.bytes(shape(layer), tokens), caches.get(layer).bytes());
+      }
+      caches.forEach(StaircaseKvCache::close);
+    }
+  }
+
+  private static LayerShape shape(int layer) {
+    return new LayerShape(
+        layer,
+        QUERY_HEADS,
+        KV_HEADS,
+        HEAD_DIM,
+        HEAD_DIM,
+        1,
+        new Mask.Causal(),
+        List.of(),
+        List.of(),
+        null,
+        1 << 16);
+  }
+
+  /**
+   * A prompt takes the room of F16 until it is whole, since its attention is that of F16 whatever
+   * its chunks, and what the codec promises from then on.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {KIVI, SAQ})
+  void aPromptTakesTheRoomOfF16UntilItIsWhole(String option) {
+    try (PolicyRun run = open(option);
+        PolicyRun f16 = open("f16")) {
+      LayerState state = run.newState();
+      for (int at = 0; at < 640; at += 64) {
+        run.step(state, at, at + 64, at + 64 < 640);
+        long tokens = at + 64;
+        assertEquals(
+            tokens < 640 ? f16.promisedBytes(tokens) : run.promisedBytes(tokens), state.bytes());
+      }
+      assertTrue(2 * state.bytes() < f16.promisedBytes(640));
+      // A prompt that is given in pieces, each whole, never takes more than one of them beside it.
+      LayerState pieces = run.newState();
+      for (int at = 0; at < 640; at += 64) {
+        run.step(pieces, at, at + 64, false);
+        assertEquals(run.promisedBytes(at + 64), pieces.bytes());
+      }
     }
   }
 

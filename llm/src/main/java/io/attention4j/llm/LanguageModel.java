@@ -39,7 +39,10 @@ public final class LanguageModel implements AutoCloseable {
   private final ModelInfo info;
   private final ModelFiles files;
   private final Decoder decoder;
-  private final KvCache.Factory caches;
+
+  /** One for each device that layers are on. */
+  private final List<KvCache.Factory> caches;
+
   private final StepScheduler scheduler;
   private final Tokenizer tokenizer;
   private final List<AutoCloseable> owned;
@@ -55,7 +58,7 @@ public final class LanguageModel implements AutoCloseable {
       ModelInfo info,
       ModelFiles files,
       Decoder decoder,
-      KvCache.Factory caches,
+      List<KvCache.Factory> caches,
       Tokenizer tokenizer,
       Draft draft,
       List<AutoCloseable> owned) {
@@ -182,7 +185,7 @@ public final class LanguageModel implements AutoCloseable {
               info(plan, host, options, decoder),
               plan.files(),
               decoder,
-              plan.caches(),
+              host == null ? List.of(plan.caches()) : List.of(plan.caches(), host.caches()),
               tokenizer,
               draft,
               owned);
@@ -303,9 +306,9 @@ public final class LanguageModel implements AutoCloseable {
     return tokenizer;
   }
 
-  /** What the KV caches of all sessions take now, memory that sessions share counted once. */
+  /** What the KV caches of all sessions take now, on all devices; what they share counts once. */
   public KvUsage kvUsage() {
-    return caches.usage();
+    return caches.stream().map(KvCache.Factory::usage).reduce(KvUsage::and).orElseThrow();
   }
 
   /** A new, empty session; the caller closes it. */

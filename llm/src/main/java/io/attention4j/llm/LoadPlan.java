@@ -35,8 +35,8 @@ record LoadPlan(
     KvCache.Factory caches,
     MemoryEstimate memory) {
   /**
-   * What is not planned with, beside one part in so many: angles, tables of a step, staging of
-   * uploads, and the rounding of allocations to slabs.
+   * What is not planned with, beside one part in so many: tables of a step, staging of uploads, and
+   * the rounding of allocations to slabs.
    */
   private static final long RESERVE_BYTES = 1L << 20;
 
@@ -180,6 +180,9 @@ record LoadPlan(
     int fitting = 0;
     for (int layer = layers - 1; layer >= 0; layer--) {
       needed += layerBytes(layer);
+      if (layer == 0) {
+        needed += lookupBytes();
+      }
       if (needed <= room && fitting == layers - 1 - layer) {
         fitting++;
       }
@@ -193,6 +196,18 @@ record LoadPlan(
         files.tensors().names().contains(output)
             ? output
             : files.names().name(Weight.TOKEN_EMBEDDING, 0) + ".weight");
+  }
+
+  /** What is looked up by token and position lies where the first layer is. */
+  private long lookupBytes() {
+    long bytes = Decoder.angleBytes(config, contextTokens) + tableBytes(Weight.TOKEN_EMBEDDING);
+    return config.embedding().learnedPositions()
+        ? Math.addExact(bytes, tableBytes(Weight.POSITION_EMBEDDING))
+        : bytes;
+  }
+
+  private long tableBytes(Weight table) {
+    return weightBytes(files.names().name(table, 0) + ".weight");
   }
 
   private long layerBytes(int layer) {

@@ -100,6 +100,8 @@ class DraftTest {
         "speckv:keep=0.4;window=16;lookahead=16",
         "speckv:keep=0.4;window=16;lookahead=16+q8",
         "specpc:keep=0.5;window=32;kernel=16;layer=1",
+        "specpc:keep=0.5;window=32;kernel=16;layer=1+kivi:bits=4;residual=64",
+        "specpc:keep=0.5;window=32;kernel=16;layer=1+offload:slots=2",
         "speckv:tokens=200;window=16;lookahead=16;prompt=300"
       })
   void aPasskeyStays(String cache) throws IOException {

@@ -23,6 +23,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -123,9 +124,7 @@ class SessionFaultTest {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
-                System.getProperty("java.class.path")
-                    + java.io.File.pathSeparator
-                    + System.getProperty("jdk.module.path", ""),
+                classPath(),
                 SaveUntilKilled.class.getName(),
                 file.toString(),
                 target.toString(),
@@ -230,6 +229,63 @@ class SessionFaultTest {
       restored.restore(target);
       assertArrayEquals(session.tokens(), restored.tokens());
     }
+  }
+
+  /**
+   * The same with a real file system of 6 MiB, which a process of its own mounts where nobody else
+   * sees it and fills; skipped where the system does not let it.
+   */
+  @Test
+  void aRealFullDiskIsOneErrorAndTheSessionGoesOn() throws Exception {
+    Path disk = Files.createDirectory(folder.resolve("small"));
+    List<String> mounted =
+        List.of(
+            "unshare",
+            "--user",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            "mount -t tmpfs -o size=6m none \"$0\" && exec \"$@\"",
+            disk.toString());
+    String refused = said(mounted, "echo", "mounted");
+    if (!refused.equals("mounted")) {
+      System.err.println(
+          "SKIPPED aRealFullDisk: this system mounts no file system for a test: " + refused);
+    }
+    Assumptions.assumeTrue(refused.equals("mounted"), refused);
+    assertEquals(
+        "ok",
+        said(
+            mounted,
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-XX:TieredStopAtLevel=1",
+            "--enable-native-access=ALL-UNNAMED",
+            "-cp",
+            classPath(),
+            FullDisk.class.getName(),
+            file.toString(),
+            disk.toString()));
+  }
+
+  /** All that a command writes; what went wrong where it cannot be started. */
+  private static String said(List<String> prefix, String... command) throws InterruptedException {
+    List<String> all = new ArrayList<>(prefix);
+    all.addAll(List.of(command));
+    try {
+      Process process = new ProcessBuilder(all).redirectErrorStream(true).start();
+      String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertTrue(process.waitFor(30, TimeUnit.SECONDS));
+      return said.strip();
+    } catch (IOException e) {
+      return e.getMessage();
+    }
+  }
+
+  private static String classPath() {
+    return System.getProperty("java.class.path")
+        + java.io.File.pathSeparator
+        + System.getProperty("jdk.module.path", "");
   }
 
   @Test

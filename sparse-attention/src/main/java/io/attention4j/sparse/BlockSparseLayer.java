@@ -26,13 +26,14 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
   private final AttentionSpec spec;
   private final RopeKernel rope;
   private final AttentionPlan plan;
+  private final HostMirror mirror;
   private final PagedKv pages;
   private final AttentionBatch parts = new AttentionBatch();
   private final ChosenBlocks blocks;
   private final QueryBlock query;
   private final BitSet chosen = new BitSet();
   private final ChosenBlocksLog log = new ChosenBlocksLog();
-  private final BitSet read = new BitSet(); // blocks that a head's rows read
+  private final BitSet readBlocks = new BitSet(); // those that a head's rows read
   private int[] firstPart = new int[1]; // of each sequence of the step
   private AttentionInputs inputs;
   private AttentionOutputs outputs;
@@ -46,13 +47,15 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
       BlockSelector selector,
       AttentionSpec spec,
       RopeKernel rope,
-      AttentionPlan plan) {
+      AttentionPlan plan,
+      HostMirror mirror) {
     this.shape = shape;
     this.caches = caches;
     this.selector = selector;
     this.spec = spec;
     this.rope = rope;
     this.plan = plan;
+    this.mirror = mirror;
     pages = new PagedKv(shape.kvHeads());
     blocks =
         selector.weighsBlocks()
@@ -181,32 +184,43 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
       table = in.rope();
       rotation = Rotation.of(table);
     }
+    boolean pattern = !(selector instanceof GatedSelector) && !selector.readsKeyMeans();
+    Tensor queries = pattern ? in.q() : mirror.rows(in.q(), in.batch().totalRows());
     int part = 0;
     for (int s = 0; s < in.batch().sequences(); s++) {
       SparseState state = (SparseState) states[s];
       firstPart[s] = part;
       for (int count = partsOf(in.batch(), s); count > 0; count--, part++) {
         KeyMemory memory = state.memory();
+        PagedKv read = readable(state, part);
         if (memory != null) {
           memory.rotation(rotation);
-          memory.update(pages, part, state.length());
+          memory.update(read, part, state.length());
         }
-        query.sequence(in.q(), memory instanceof BlockMeans means ? means : null, state.length());
-        query.step(memory, rotation, pages, part, in.batch().rows(s), parts.rows(part));
+        query.sequence(queries, memory instanceof BlockMeans means ? means : null, state.length());
+        query.step(memory, rotation, read, part, in.batch().rows(s), parts.rows(part));
         blocks.sequence(part);
         log.part(part);
         for (int h = 0; h < heads; h++) {
-          read.clear();
+          readBlocks.clear();
           selectHead(part, h);
           for (int kvHead = firstKvHead(h); kvHead < endKvHead(h); kvHead++) {
             // What a head chose is fetched while the next one chooses.
-            state.cache().prefetch(kvHead, read, selector.keyBlock());
+            state.cache().prefetch(kvHead, readBlocks, selector.keyBlock());
           }
         }
       }
     }
     fillChosen(states, in.batch());
     return blocks.selection();
+  }
+
+  /** Pages of which the choice reads what it does not remember. */
+  private PagedKv readable(SparseState state, int part) {
+    if (selector instanceof GatedSelector gated && gated.readsKeys()) {
+      return mirror.pages(pages, part, 0);
+    }
+    return state.memory() == null ? pages : mirror.pages(pages, part, state.memory().unread());
   }
 
   private void fillChosen(LayerState[] states, AttentionBatch batch) {
@@ -256,7 +270,7 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
       if (coverage != Coverage.NONE) {
         blocks.add(query, b, coverage == Coverage.ALL);
         log.add(b);
-        read.set(b);
+        readBlocks.set(b);
       }
     }
     blocks.endRow(query);
@@ -287,6 +301,7 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
   @Override
   public void close() {
     plan.close();
+    mirror.close();
     if (selector instanceof GatedSelector gated) {
       gated.close();
     }

@@ -95,7 +95,8 @@ public final class BlockSparseOperator implements AttentionOperator {
         selector,
         spec,
         rope,
-        context.kernels().select(AttentionKernel.class, spec).plan(spec));
+        context.kernels().select(AttentionKernel.class, spec).plan(spec),
+        new HostMirror(context.kernels().device(), shape.kvHeads()));
   }
 
   private void requireSuited(LayerShape shape) {

@@ -89,7 +89,8 @@ class OffloadTest {
     }
   }
 
-  private static List<float[]> lives(OperatorRun run) throws IOException {
+  /** What steps give of two sequences, a fork, ways back and a restored state. */
+  static List<float[]> lives(OperatorRun run) throws IOException {
     Data one = Data.random(TOKENS, 92);
     Data other = Data.random(TOKENS, 93);
     List<float[]> outputs = new ArrayList<>();

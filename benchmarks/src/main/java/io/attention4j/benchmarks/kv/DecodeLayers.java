@@ -128,6 +128,18 @@ final class DecodeLayers implements AutoCloseable {
     return states.stream().mapToLong(LayerState::bytes).sum();
   }
 
+  /** Stores one decoded token in all layers without its attention. */
+  void store() {
+    batch.reset();
+    batch.add(1, states.getFirst().length());
+    inputs.batch(batch);
+    inputs.layer(null, q, k, v, null);
+    for (KvCache target : caches) {
+      target.append(k, v, 0, 1);
+      target.attended(inputs, 0, null);
+    }
+  }
+
   /** One decoded token through all layers. Goes back before where the cache can. */
   void step() {
     if (shrinks && states.getFirst().length() > shape.keys) {

@@ -24,4 +24,15 @@ public record KvUsage(
   public static KvUsage inMemory(long bytes) {
     return new KvUsage(bytes, 0, 0, 0, 0, 0);
   }
+
+  /** What the caches of two factories take together. */
+  public KvUsage and(KvUsage other) {
+    return new KvUsage(
+        memoryBytes + other.memoryBytes,
+        fileBytes + other.fileBytes,
+        fetchedBytes + other.fetchedBytes,
+        storedBytes + other.storedBytes,
+        steps + other.steps,
+        Math.max(mostFetched, other.mostFetched));
+  }
 }

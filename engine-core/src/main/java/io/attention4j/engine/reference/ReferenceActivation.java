@@ -40,6 +40,7 @@ final class ReferenceActivation implements ActivationKernel {
       case GELU_TANH -> geluTanh(x);
       case RELU -> Math.max(x, 0);
       case SIGMOID -> sigmoid(x);
+      case SOFTPLUS -> Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
     };
   }
 

@@ -13,6 +13,7 @@ import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
 import io.attention4j.engine.spi.PrefixAttentionKernel;
 import io.attention4j.engine.spi.RopeKernel;
+import io.attention4j.engine.spi.SelectiveScanKernel;
 import io.attention4j.engine.spi.SoftmaxKernel;
 import io.attention4j.engine.spi.TensorChecks;
 import io.attention4j.engine.spi.TopKKernel;
@@ -39,6 +40,7 @@ final class ReferenceDevice implements Device {
           Map.entry(KvWriteKernel.class, new ReferenceKvWrite()),
           Map.entry(PrefixAttentionKernel.class, new ReferencePrefixAttention()),
           Map.entry(LinearScanKernel.class, new ReferenceLinearScan()),
+          Map.entry(SelectiveScanKernel.class, new ReferenceSelectiveScan()),
           Map.entry(CausalConvKernel.class, new ReferenceCausalConv()));
 
   @Override

@@ -2,7 +2,7 @@ package io.attention4j.engine.spi;
 
 import io.attention4j.engine.tensor.Tensor;
 
-/** The non-linearities of feed-forward layers. */
+/** The non-linearities of feed-forward layers and gates. */
 public interface ActivationKernel extends Kernel<ActivationKernel.Function> {
   /** Which function. */
   enum Function {
@@ -15,7 +15,9 @@ public interface ActivationKernel extends Kernel<ActivationKernel.Function> {
     /** max(x, 0). */
     RELU,
     /** sigmoid(x). */
-    SIGMOID
+    SIGMOID,
+    /** ln(1 + e^x): steps of selective state spaces. */
+    SOFTPLUS
   }
 
   /**

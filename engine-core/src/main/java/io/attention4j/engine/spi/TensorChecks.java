@@ -317,6 +317,44 @@ public final class TensorChecks {
   }
 
   /**
+   * Arguments of {@link SelectiveScanKernel#run}.
+   *
+   * @throws IllegalArgumentException naming the tensor, what it is and what is needed
+   */
+  public static void requireSelectiveScan(
+      SelectiveScanSpec spec,
+      SelectiveScanInputs in,
+      int firstRow,
+      int rows,
+      Tensor state,
+      Tensor out) {
+    int end = requireRange(firstRow, rows);
+    long columns = Math.multiplyExact((long) spec.heads(), spec.channels());
+    long elements = Math.multiplyExact((long) spec.stateDim(), spec.channels());
+    requireRows("x", in.x(), end, columns);
+    requireRows("decay", in.decay(), end, columns);
+    requireRows("write", in.write(), end, columns);
+    if (in.b() != null) {
+      requireRows("b", in.b(), end, (long) spec.heads() * spec.stateDim());
+    }
+    if (in.c() != null) {
+      requireRows("c", in.c(), end, (long) spec.heads() * spec.stateDim());
+    }
+    if ((in.a() != null) != (spec.decay() == SelectiveScanSpec.Decay.EXPONENTIAL)) {
+      throw new IllegalArgumentException(
+          "decay " + spec.decay() + " goes with " + in.a() + " as a; only EXPONENTIAL has one");
+    }
+    if (in.a() != null) {
+      requireRows("a", in.a(), spec.heads(), elements);
+    }
+    if (in.through() != null) {
+      requireRows("through", in.through(), spec.heads(), spec.channels());
+    }
+    requireRows("state", state, spec.heads(), elements);
+    requireRows("out", out, end, columns);
+  }
+
+  /**
    * Arguments of {@link CausalConvKernel#run}.
    *
    * @throws IllegalArgumentException naming the tensor, what it is and what is needed

@@ -2,6 +2,7 @@ package io.attention4j.kernels.opencl;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import org.jocl.Pointer;
 import org.jocl.cl_command_queue;
 import org.jocl.cl_event;
@@ -25,6 +26,9 @@ final class ClUploads implements AutoCloseable {
 
   private static final int SLOTS = 4;
 
+  /** Small ones come several a layer, and the host should be many layers ahead of the device. */
+  private static final int SMALL_SLOTS = 64;
+
   private static final class Slot {
     private Arena arena;
     private MemorySegment host;
@@ -37,17 +41,22 @@ final class ClUploads implements AutoCloseable {
   private final ClApi api;
   private final cl_command_queue kernels;
   private final cl_command_queue transfers;
-  private final Slot[] slots = new Slot[SLOTS];
+  private final Slot[] slots = slots(SLOTS);
+  private final Slot[] smallSlots = slots(SMALL_SLOTS);
   private int next;
+  private int nextSmall;
 
   ClUploads(ClContext context, ClApi api, cl_command_queue kernels, cl_command_queue transfers) {
     this.context = context;
     this.api = api;
     this.kernels = kernels;
     this.transfers = transfers;
-    for (int i = 0; i < SLOTS; i++) {
-      slots[i] = new Slot();
-    }
+  }
+
+  private static Slot[] slots(int count) {
+    Slot[] slots = new Slot[count];
+    Arrays.setAll(slots, i -> new Slot());
+    return slots;
   }
 
   cl_command_queue transfers() {
@@ -59,8 +68,14 @@ final class ClUploads implements AutoCloseable {
     if (bytes == 0) {
       return;
     }
-    Slot slot = slots[next];
-    next = (next + 1) % SLOTS;
+    Slot slot;
+    if (bytes <= SMALL_BYTES) {
+      slot = smallSlots[nextSmall];
+      nextSmall = (nextSmall + 1) % SMALL_SLOTS;
+    } else {
+      slot = slots[next];
+      next = (next + 1) % SLOTS;
+    }
     if (slot.done != null) {
       cl_event before = slot.done;
       slot.done = null;
@@ -90,7 +105,7 @@ final class ClUploads implements AutoCloseable {
   }
 
   private void grow(Slot slot, long bytes) {
-    long capacity = Math.max(4096, Long.highestOneBit(2 * bytes - 1));
+    long capacity = Math.max(256, Long.highestOneBit(2 * bytes - 1));
     if (slot.host == null || slot.host.byteSize() < bytes) {
       if (slot.arena != null) {
         slot.arena.close();
@@ -110,7 +125,12 @@ final class ClUploads implements AutoCloseable {
 
   @Override
   public void close() {
-    for (Slot slot : slots) {
+    close(slots);
+    close(smallSlots);
+  }
+
+  private void close(Slot[] ring) {
+    for (Slot slot : ring) {
       if (slot.done != null) {
         try {
           api.release(slot.done);

@@ -32,6 +32,7 @@ final class OpenClActivation implements ActivationKernel {
           case GELU_TANH -> 2;
           case RELU -> 3;
           case SIGMOID -> 4;
+          case SOFTPLUS -> 5;
         };
     ClBuffer in = DeviceMemory.of("x", x, context);
     context.launch(

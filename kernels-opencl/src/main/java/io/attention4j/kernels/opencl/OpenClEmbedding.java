@@ -11,8 +11,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Rows of a table on the device are decoded there. A table in host memory stays there: it is often
- * the largest matrix of a model, and a step needs few of its rows, which are decoded and uploaded.
+ * Rows of a table on the device are decoded there; ids that follow each other, as that of a single
+ * token, are arguments of the kernel, and others a list that is uploaded. Of a table in host memory
+ * the rows are decoded by the host and uploaded.
  */
 final class OpenClEmbedding implements EmbeddingKernel, AutoCloseable {
   private static final int PIECE = 16;
@@ -64,23 +65,34 @@ final class OpenClEmbedding implements EmbeddingKernel, AutoCloseable {
   }
 
   private void decode(Tensor table, int[] ids, int rows, Tensor out, ClBuffer target) {
-    int dim = Math.toIntExact(table.extent(1));
-    rowIds.clear();
-    for (int r = 0; r < rows; r++) {
-      rowIds.add(ids[r]);
+    boolean listed = false;
+    for (int r = 1; r < rows; r++) {
+      listed |= ids[r] != ids[0] + r;
     }
+    ClBuffer memory = DeviceMemory.of("table", table, context);
+    int dim = Math.toIntExact(table.extent(1));
     context.launch(
         WeightTypes.source("embedding", table.dtype(), false, false),
         "embed",
         new long[] {Math.ceilDiv(dim, PIECE), rows},
         ONE_ITEM,
-        DeviceMemory.of("table", table, context),
+        memory,
         table.byteOffset(),
         table.dtype().bytes(table.stride(0)),
         dim,
-        rowIds.upload(),
+        listed ? list(ids, rows) : memory,
+        listed ? 1 : 0,
+        ids[0],
         target,
         DeviceMemory.floatOffset(out));
+  }
+
+  private ClBuffer list(int[] ids, int rows) {
+    rowIds.clear();
+    for (int r = 0; r < rows; r++) {
+      rowIds.add(ids[r]);
+    }
+    return rowIds.upload();
   }
 
   @Override

@@ -12,8 +12,8 @@ import java.util.List;
 
 /**
  * The keys of a step as segments of up to {@link AttentionSource#TILE}, each in one page or a list
- * of entries, and the pairs of buffers that they lie in: a launch reads one pair. The layout of a
- * segment is described in attention.cl (S_x, E_x).
+ * of entries, and the pairs of buffers that they lie in: a launch reads a few pairs. The layout of
+ * a segment is described in attention.cl (S_x, E_x).
  */
 final class Segments {
   private static final int WORDS = 12;
@@ -23,7 +23,10 @@ final class Segments {
   /** Addresses that 16-byte loads need. */
   private static final int ALIGNMENT = 16;
 
-  /** Two buffers that launches read together. */
+  /** Pairs of buffers that a launch reads, MEMORIES in attention.cl. */
+  static final int MEMORIES = 8;
+
+  /** Two buffers that keys and values of pages lie in. */
   record Memory(ClBuffer keys, ClBuffer values) {}
 
   private final ClContext context;
@@ -61,9 +64,9 @@ final class Segments {
     return memories;
   }
 
-  /** Index of a segment's memory. */
+  /** Number of the launches that read a segment: those of {@link #MEMORIES} memories. */
   int memory(int segment) {
-    return (int) segments.get(segment * WORDS + MEMORY);
+    return (int) segments.get(segment * WORDS + MEMORY) / MEMORIES;
   }
 
   /** Whether every page starts where 16 bytes can be loaded at once. */

@@ -34,7 +34,7 @@ final class StepTable implements AutoCloseable {
   private static final int HEADER_WORDS = 37;
   private static final int WORK_WORDS = 12;
 
-  /** Work groups of one kernel that read the same two buffers. */
+  /** Work groups of one kernel that read the same few buffers, see {@link Segments#memory}. */
   record Launch(int memory, boolean decode, int workAt, int groups) {}
 
   private final AttentionSpec spec;

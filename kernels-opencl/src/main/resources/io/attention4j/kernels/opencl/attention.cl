@@ -364,6 +364,37 @@ inline float8 load_value(
 #endif
 }
 
+// Pages of a launch lie in up to so many pairs of buffers of keys and of values, so that ranges of
+// keys need not end where memory does.
+#define MEMORIES 8
+#define PAGE_MEMORIES                                    \
+  global const uchar *k0, global const uchar *v0,        \
+      global const uchar *k1, global const uchar *v1,    \
+      global const uchar *k2, global const uchar *v2,    \
+      global const uchar *k3, global const uchar *v3,    \
+      global const uchar *k4, global const uchar *v4,    \
+      global const uchar *k5, global const uchar *v5,    \
+      global const uchar *k6, global const uchar *v6,    \
+      global const uchar *k7, global const uchar *v7
+#define KEYS_OF(segment) one_of(segment[S_MEMORY], k0, k1, k2, k3, k4, k5, k6, k7)
+#define VALUES_OF(segment) one_of(segment[S_MEMORY], v0, v1, v2, v3, v4, v5, v6, v7)
+
+inline global const uchar *one_of(
+    long memory, global const uchar *m0, global const uchar *m1, global const uchar *m2,
+    global const uchar *m3, global const uchar *m4, global const uchar *m5,
+    global const uchar *m6, global const uchar *m7) {
+  switch ((int)(memory % MEMORIES)) {
+    case 0: return m0;
+    case 1: return m1;
+    case 2: return m2;
+    case 3: return m3;
+    case 4: return m4;
+    case 5: return m5;
+    case 6: return m6;
+    default: return m7;
+  }
+}
+
 // Where key k of a segment lies, and what its codes are read with.
 inline global const uchar *key_at(
     global const long *t, global const long *segment, global const uchar *keys, int k) {
@@ -491,7 +522,7 @@ inline global const long *next_segment(global const long *t, Walk *w) {
       continue;
     }
     global const long *segment = t + t[H_SEGMENTS] + w->segment++ * S_WORDS;
-    if (segment[S_MEMORY] != w->memory) continue;
+    if (segment[S_MEMORY] / MEMORIES != w->memory) continue;
     w->mask = VISIBLE;
     if (w->masked && !w->allVisible) {
       w->mask = mask_of_range(

@@ -17,9 +17,8 @@ inline float dot8(float8 a, float8 b) {
 }
 
 kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
-    global const long *t, int workAt, int memory, global const float *q, global const uchar *keys,
-    global const uchar *values, global const char *bits, global const float *bias,
-    global float *states) {
+    global const long *t, int workAt, int memory, global const float *q, global const char *bits,
+    global const float *bias, global float *states, PAGE_MEMORIES) {
   local float pool[POOL];
   local float weights[ROWS][TILE];
   local float maxima[ROWS];
@@ -66,6 +65,8 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
       segment = next_segment(t, &walk)) {
     int mask = walk.mask;
     int count = segment[S_COUNT];
+    global const uchar *keys = KEYS_OF(segment);
+    global const uchar *values = VALUES_OF(segment);
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int k = i / KEY_LANES; k < count; k += KEYS_AT_ONCE) {
       global const uchar *key = key_at(t, segment, keys, k);

@@ -9,9 +9,8 @@
 #define POOL (2 * DEPTH * STRIDE > VALUE_KEYS * PADDED_VALUE ? 2 * DEPTH * STRIDE : VALUE_KEYS * PADDED_VALUE)
 
 kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
-    global const long *t, int workAt, int memory, global const float *q, global const uchar *keys,
-    global const uchar *values, global const char *bits, global const float *bias,
-    global float *states) {
+    global const long *t, int workAt, int memory, global const float *q, global const char *bits,
+    global const float *bias, global float *states, PAGE_MEMORIES) {
   // Queries and keys first, then values.
   local float pool[POOL] __attribute__((aligned(16)));
   local float weights[TILE * STRIDE] __attribute__((aligned(16)));
@@ -55,6 +54,8 @@ kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void attend(
       segment = next_segment(t, &walk)) {
     int mask = walk.mask;
     int count = segment[S_COUNT];
+    global const uchar *keys = KEYS_OF(segment);
+    global const uchar *values = VALUES_OF(segment);
 
     // Scores: chunks of the head dimension, each summed on its own, which rounds less.
     float4 scores[4];

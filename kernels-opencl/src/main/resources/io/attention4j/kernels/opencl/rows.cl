@@ -108,6 +108,7 @@ kernel void activate(
     // (1 + tanh u) / 2 = sigmoid(2u), which does not cancel for large -u.
     case 2: y = v / (1.0f + exp(-1.5957691216f * (v + 0.044715f * v * v * v))); break;
     case 3: y = fmax(v, 0.0f); break;
+    case 5: y = fmax(v, 0.0f) + log1p(exp(-fabs(v))); break;
     default: y = 1.0f / (1.0f + exp(-v));
   }
   out[outAt + i] = hasGated ? y * gated[gatedAt + i] : y;

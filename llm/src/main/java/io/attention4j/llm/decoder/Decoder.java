@@ -15,6 +15,7 @@ import io.attention4j.engine.spi.ElementwiseKernel;
 import io.attention4j.engine.spi.EmbeddingKernel;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Shape;
+import io.attention4j.engine.tensor.Storage;
 import io.attention4j.engine.tensor.Tensor;
 import io.attention4j.llm.architecture.ModelConfig;
 import io.attention4j.llm.architecture.ModelConfig.Recurrence;
@@ -112,7 +113,7 @@ public final class Decoder implements AutoCloseable {
     Device.TensorArena arena = keep(device.newArena());
     Arena hostArena = keep(Arena.ofShared());
     WeightLoader weights = new WeightLoader(files, device, arena, hostArena);
-    last = Stage.open(config, options, kernels, weights, arena, hostArena, true);
+    last = Stage.open(config, options, kernels, weights, arena, true);
     if (host == null) {
       first = last;
       handover = null;
@@ -121,20 +122,23 @@ public final class Decoder implements AutoCloseable {
       KernelSelector hostKernels = host.kernels();
       Device.TensorArena ownArena = keep(hostKernels.device().newArena());
       WeightLoader ownWeights = weights.on(hostKernels.device(), ownArena);
-      first = Stage.open(config, options, hostKernels, ownWeights, ownArena, hostArena, false);
-      handover =
-          HostCopy.between(first.activations().residual, last.activations().residual, device);
+      first = Stage.open(config, options, hostKernels, ownWeights, ownArena, false);
+      handover = new HostCopy(first.activations().residual, last.activations().residual, device);
       handoverLayer = host.count();
     }
     embeddings = needsEmbeddings(options.attention()) ? embeddings(host, options, arena) : null;
     tokens = new int[options.maxRows()];
     positions = new int[options.maxRows()];
     elementwise = first.kernels().select(ElementwiseKernel.class, ElementwiseKernel.Operation.ADD);
-    tokenTable = weights.table(Weight.TOKEN_EMBEDDING, sizes.vocabulary(), sizes.modelDim());
+    Tensor storedTable =
+        weights.table(Weight.TOKEN_EMBEDDING, sizes.vocabulary(), sizes.modelDim());
+    tokenTable = onFirst(storedTable, arena);
     embedding = first.kernels().select(EmbeddingKernel.class, tokenTable.dtype());
     if (config.embedding().learnedPositions()) {
       positionTable =
-          weights.table(Weight.POSITION_EMBEDDING, sizes.contextTokens(), sizes.modelDim());
+          onFirst(
+              weights.table(Weight.POSITION_EMBEDDING, sizes.contextTokens(), sizes.modelDim()),
+              arena);
       positionEmbedding = first.kernels().select(EmbeddingKernel.class, positionTable.dtype());
     } else {
       positionTable = null;
@@ -150,7 +154,7 @@ public final class Decoder implements AutoCloseable {
     }
     load(sizes.layers(), loader(options, last, caches, arena));
     head =
-        keep(OutputHead.load(config, weights, tokenTable, last.activations(), kernels, hostArena));
+        keep(OutputHead.load(config, weights, storedTable, last.activations(), kernels, hostArena));
     weights.requireAllTaken();
   }
 
@@ -168,6 +172,19 @@ public final class Decoder implements AutoCloseable {
               + " layers are to be on another; load all or no layers on the device");
     }
     return arena.allocate(DType.F32, options.maxRows(), config.sizes().modelDim());
+  }
+
+  /**
+   * A table where the first layers are, so that no more than ids go there. On a device it is a copy
+   * beside that of a tied output matrix, whose blocks lie as products read them best.
+   */
+  private Tensor onFirst(Tensor table, Device.TensorArena arena) {
+    if (first.activations().residual.storage() instanceof Storage.Host) {
+      return table;
+    }
+    Tensor copy = arena.allocate(table.dtype(), table.shape().extents());
+    first.kernels().device().upload(table.segment().asSlice(0, table.byteSize()), copy);
+    return copy;
   }
 
   /** Loads the layers up to one. */
@@ -230,6 +247,11 @@ public final class Decoder implements AutoCloseable {
           case Recurrence.Mamba2 mamba -> Mamba2Block.stateShapes(config);
         };
     return Math.multiplyExact(RecurrentState.bytes(shapes), (long) config.sizes().layers());
+  }
+
+  /** Bytes of the angles of every position, where the first layers are on a device. */
+  public static long angleBytes(ModelConfig config, int contextTokens) {
+    return RopeAngles.deviceBytes(config, contextTokens);
   }
 
   /** Bytes of the tensors of a step with this many rows. */

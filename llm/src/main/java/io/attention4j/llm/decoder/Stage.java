@@ -4,7 +4,6 @@ import io.attention4j.engine.runtime.KernelSelector;
 import io.attention4j.engine.spi.Device;
 import io.attention4j.llm.architecture.ModelConfig;
 import io.attention4j.llm.loading.WeightLoader;
-import java.lang.foreign.Arena;
 
 /**
  * What consecutive layers on one device share: kernels, the tensors of a step, the angles of its
@@ -23,7 +22,6 @@ record Stage(
       KernelSelector kernels,
       WeightLoader weights,
       Device.TensorArena arena,
-      Arena hostArena,
       boolean outputs) {
     RopeAngles[] ropes = new RopeAngles[config.attention().ropes().size()];
     for (int i = 0; i < ropes.length; i++) {
@@ -32,9 +30,8 @@ record Stage(
               config.attention().ropes().get(i),
               options.contextTokens(),
               options.maxRows(),
-              kernels.device(),
-              arena,
-              hostArena);
+              kernels,
+              arena);
     }
     Activations activations = new Activations(config, options.maxRows(), outputs, arena);
     return new Stage(kernels, weights, activations, ropes);

@@ -41,6 +41,7 @@ public final class ScalarActivation extends ActivationRange {
       case GELU_TANH -> x == Float.NEGATIVE_INFINITY ? 0 : geluTanh(x);
       case RELU -> Math.max(x, 0);
       case SIGMOID -> (float) sigmoid(x);
+      case SOFTPLUS -> (float) (Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs((double) x))));
     };
   }
 

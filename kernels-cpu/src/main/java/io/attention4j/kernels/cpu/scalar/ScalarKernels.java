@@ -10,6 +10,7 @@ import io.attention4j.engine.spi.LinearScanKernel;
 import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
 import io.attention4j.engine.spi.RopeKernel;
+import io.attention4j.engine.spi.SelectiveScanKernel;
 import io.attention4j.engine.spi.SoftmaxKernel;
 import io.attention4j.kernels.cpu.KernelTable;
 import io.attention4j.kernels.cpu.rows.EmbeddingRows;
@@ -30,6 +31,7 @@ public final class ScalarKernels {
         .with(ElementwiseKernel.class, new ScalarElementwise(workers))
         .with(SoftmaxKernel.class, new ScalarSoftmax(workers))
         .with(LinearScanKernel.class, new ScalarLinearScan(workers))
+        .with(SelectiveScanKernel.class, new ScalarSelectiveScan(workers))
         .with(CausalConvKernel.class, new ScalarCausalConv(workers))
         .with(EmbeddingKernel.class, new EmbeddingRows(workers, RowDecoder::plain))
         .with(KvWriteKernel.class, new KvWriteSlots());

@@ -20,7 +20,7 @@ final class Activations {
     load(0, rows);
   }
 
-  /** Binds rows of x without copying them; rows that {@code padded} adds are zero. */
+  /** Binds rows of x without copying them. */
   void reserve(Tensor source, int first, int padded, int inFeatures, boolean quantize) {
     x = source;
     firstRow = first;
@@ -37,18 +37,28 @@ final class Activations {
 
   /** Copies and quantises rows [from, to) of what was bound. */
   void load(int from, int to) {
-    int elements = (to - from) * in;
-    long at = x.byteOffset() + ((long) firstRow + from) * in * Float.BYTES;
-    MemorySegment.copy(HostMemory.of(x), Tensor.FLOAT, at, values, from * in, elements);
+    copy(from, to);
     if (quantizes) {
-      quantized.quantize(values, from * in, elements);
+      quantized.quantize(values, from * in, (to - from) * in);
     }
   }
 
-  /** Sets rows [from, to) of the codes to zero. */
-  void clear(int from, int to) {
-    Arrays.fill(values, from * in, to * in, 0);
-    quantized.quantize(values, from * in, (to - from) * in);
+  /**
+   * {@link #load} in the order of {@link ShortTiles}.
+   *
+   * @param to a multiple of {@link ShortTiles#X_ROWS} or the end, behind which rows of zeros follow
+   * @param rows of what was bound, whole tiles
+   */
+  void loadTiles(int from, int to, int rows) {
+    copy(from, to);
+    int end = Math.ceilDiv(to, ShortTiles.X_ROWS) * ShortTiles.X_ROWS;
+    Arrays.fill(values, to * in, end * in, 0);
+    quantized.quantizeTiles(values, from, end, rows, in);
+  }
+
+  private void copy(int from, int to) {
+    long at = x.byteOffset() + ((long) firstRow + from) * in * Float.BYTES;
+    MemorySegment.copy(HostMemory.of(x), Tensor.FLOAT, at, values, from * in, (to - from) * in);
   }
 
   /** Columns. */

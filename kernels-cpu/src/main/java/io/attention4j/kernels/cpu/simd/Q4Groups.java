@@ -229,7 +229,8 @@ final class Q4Groups extends RowGroups {
       short[] codes,
       int column,
       float[] scales,
-      float[] offsets) {
+      float[] offsets,
+      int offsetsAt) {
     for (int b = 0; b < depth / 32; b++) {
       long block = k / 32 + b;
       long scalesAt = at + columns / 32L * CODE_BYTES + block * VECTOR_BYTES;

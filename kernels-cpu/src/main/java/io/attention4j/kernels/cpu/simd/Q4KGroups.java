@@ -188,12 +188,14 @@ final class Q4KGroups extends RowGroups {
       short[] codes,
       int column,
       float[] scales,
-      float[] offsets) {
+      float[] offsets,
+      int offsetsAt) {
     for (int b = 0; b < depth / 32; b++) {
       int sub = k / 32 + b;
       long block = at + (long) (sub / 8) * BLOCK_BYTES;
       long from = block + 4L * VECTOR_BYTES + (long) (sub % 8) * SUB_BYTES;
       int to = b * ShortTiles.ROWS + column;
+      int offset = offsetsAt + b * ShortTiles.ROWS;
       IntVector both = IntVector.fromMemorySegment(INT, packed, from, LE);
       FloatVector d = FloatVector.fromMemorySegment(FLOAT, packed, block, LE);
       FloatVector dmin =
@@ -202,13 +204,13 @@ final class Q4KGroups extends RowGroups {
       FloatVector minimum =
           ((FloatVector) both.lanewise(LSHR, 8).and(63).convert(I2F, 0)).mul(dmin);
       scale.intoArray(scales, to);
-      scale.mul(8f).sub(minimum).intoArray(offsets, to);
+      scale.mul(8f).sub(minimum).intoArray(offsets, offset);
       d = FloatVector.fromMemorySegment(FLOAT, packed, block + VECTOR_BYTES, LE);
       dmin = FloatVector.fromMemorySegment(FLOAT, packed, block + 3L * VECTOR_BYTES, LE);
       scale = ((FloatVector) both.lanewise(LSHR, 16).and(63).convert(I2F, 0)).mul(d);
       minimum = ((FloatVector) both.lanewise(LSHR, 24).convert(I2F, 0)).mul(dmin);
       scale.intoArray(scales, to + LANES);
-      scale.mul(8f).sub(minimum).intoArray(offsets, to + LANES);
+      scale.mul(8f).sub(minimum).intoArray(offsets, offset + LANES);
       Q4Groups.unpackNibbles(packed, from + VECTOR_BYTES, codes, b * 32 * ShortTiles.ROWS + column);
     }
   }

@@ -36,6 +36,7 @@ final class QuantizedRows {
   private int[] pairCodes = new int[0];
   private float[] scales = new float[0];
   private int[] codeSums = new int[0];
+  private float[] sums = new float[0];
   private int[] eighthSums = new int[0];
 
   /** Codes of element k of a row at row * in + k, twice in each int. */
@@ -75,6 +76,11 @@ final class QuantizedRows {
   /** Sum of the codes of each block. */
   int[] codeSums() {
     return codeSums;
+  }
+
+  /** Sum of the rounded x of each block, at row * in / 32 + block in any order of the codes. */
+  float[] sums() {
+    return sums;
   }
 
   /** Sum of the codes of each eight elements, after {@link #sumEighths}. */
@@ -130,18 +136,29 @@ final class QuantizedRows {
       codes = new int[elements];
       scales = new float[elements / BLOCK];
       codeSums = new int[elements / BLOCK];
+      sums = new float[elements / BLOCK];
     }
   }
 
   /** Quantises elements [at, at + elements) to the same places; multiples of 32. */
   void quantize(float[] x, int at, int elements) {
     for (int block = at / BLOCK; block < (at + elements) / BLOCK; block++) {
-      quantizeBlock(x, block);
+      quantizeBlock(x, block * BLOCK, block);
     }
   }
 
-  private void quantizeBlock(float[] x, int block) {
-    int at = block * BLOCK;
+  /** Quantises rows [from, to) of {@code rows} to the places that {@link ShortTiles} read. */
+  void quantizeTiles(float[] x, int from, int to, int rows, int in) {
+    int blocks = in / BLOCK;
+    for (int row = from; row < to; row++) {
+      for (int b = 0; b < blocks; b++) {
+        quantizeBlock(x, row * in + b * BLOCK, ShortTiles.tileBlock(row, b, rows, blocks));
+      }
+    }
+  }
+
+  private void quantizeBlock(float[] x, int at, int block) {
+    int to = block * BLOCK;
     FloatVector first = FloatVector.fromArray(FLOAT, x, at);
     FloatVector max = first.abs();
     for (int i = LANES; i < BLOCK; i += LANES) {
@@ -159,10 +176,11 @@ final class QuantizedRows {
               .add(ROUND)
               .reinterpretAsInts()
               .sub(ROUND_BITS);
-      code.and(0xffff).or(code.lanewise(VectorOperators.LSHL, 16)).intoArray(codes, at + i);
+      code.and(0xffff).or(code.lanewise(VectorOperators.LSHL, 16)).intoArray(codes, to + i);
       total = total.add(code);
     }
     codeSums[block] = total.reduceLanes(VectorOperators.ADD);
+    sums[at / BLOCK] = codeSums[block] * scales[block];
   }
 
   /**

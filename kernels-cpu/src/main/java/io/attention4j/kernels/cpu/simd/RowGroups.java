@@ -129,8 +129,9 @@ abstract class RowGroups {
    * @param columns all columns
    * @param k first column, a multiple of 32
    * @param depth columns, a multiple of 32, at most {@link ShortTiles#DEPTH}
-   * @param column where the group starts in the rows of {@code codes}, {@code scales} and {@code
-   *     offsets}, each {@link ShortTiles#ROWS} long
+   * @param column where the group starts in the rows of {@code codes} and {@code scales}, each
+   *     {@link ShortTiles#ROWS} long
+   * @param offsetsAt where it starts in the first of the rows of {@code offsets}, as long
    */
   void unpack(
       MemorySegment packed,
@@ -141,7 +142,8 @@ abstract class RowGroups {
       short[] codes,
       int column,
       float[] scales,
-      float[] offsets) {
+      float[] offsets,
+      int offsetsAt) {
     throw new IllegalStateException(getClass().getSimpleName() + " has no 4-bit codes");
   }
 

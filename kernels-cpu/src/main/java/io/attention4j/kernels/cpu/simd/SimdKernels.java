@@ -12,6 +12,7 @@ import io.attention4j.engine.spi.MatmulKernel;
 import io.attention4j.engine.spi.NormKernel;
 import io.attention4j.engine.spi.ProbeKernel;
 import io.attention4j.engine.spi.RopeKernel;
+import io.attention4j.engine.spi.SelectiveScanKernel;
 import io.attention4j.engine.spi.SoftmaxKernel;
 import io.attention4j.kernels.cpu.KernelTable;
 import io.attention4j.kernels.cpu.SimdProvider;
@@ -38,6 +39,7 @@ public final class SimdKernels {
         .with(ElementwiseKernel.class, new SimdElementwise(workers))
         .with(SoftmaxKernel.class, new SimdSoftmax(workers))
         .with(LinearScanKernel.class, new SimdLinearScan(workers))
+        .with(SelectiveScanKernel.class, new SimdSelectiveScan(workers))
         .with(CausalConvKernel.class, new SimdCausalConv(workers))
         .with(EmbeddingKernel.class, new EmbeddingRows(workers, WeightRows::of))
         .with(KvWriteKernel.class, new KvWriteSlots());

@@ -34,7 +34,7 @@ final class SimdMatmulPlan extends BandedPlan {
   /** The same where {@link ShortTiles} take over. */
   private static final int SHORT_DIRECT_ROWS = 3;
 
-  /** Rows of x quantised at a time. */
+  /** Rows of x quantised at a time: whole tiles of {@link ShortTiles}. */
   private static final int QUANTIZED_ROWS = 16;
 
   /** Columns decoded at a time; a multiple of every block size. */
@@ -151,9 +151,7 @@ final class SimdMatmulPlan extends BandedPlan {
     int padded = Math.ceilDiv(rows, LANES) * LANES;
     scratch.reserve(BAND_ROWS * DEPTH, Math.max(BAND_ROWS, ShortTiles.ROWS) * padded);
     if (usesShorts) {
-      int whole = Math.ceilDiv(rows, ShortTiles.X_ROWS) * ShortTiles.X_ROWS;
-      scratch.activations().reserve(x, firstRow, whole, inFeatures(), true);
-      scratch.activations().clear(rows, whole);
+      scratch.activations().reserve(x, firstRow, tileRows(), inFeatures(), true);
       step = Step.QUANTIZE;
       forAll(Math.ceilDiv(rows, QUANTIZED_ROWS));
     }
@@ -173,7 +171,8 @@ final class SimdMatmulPlan extends BandedPlan {
       case PACK -> scratch.packed().pack(index);
       case QUANTIZE -> {
         int from = index * QUANTIZED_ROWS;
-        scratch.activations().load(from, Math.min(rows, from + QUANTIZED_ROWS));
+        int to = Math.min(rows, from + QUANTIZED_ROWS);
+        scratch.activations().loadTiles(from, to, tileRows());
       }
       case TILES -> {
         if (usesShorts(tileBands.weight(index))) {
@@ -183,6 +182,11 @@ final class SimdMatmulPlan extends BandedPlan {
         }
       }
     }
+  }
+
+  /** Rows of x of this pass, whole tiles. */
+  private int tileRows() {
+    return Math.ceilDiv(rows, ShortTiles.X_ROWS) * ShortTiles.X_ROWS;
   }
 
   private void shortTiles(int band, int worker) {
@@ -197,7 +201,7 @@ final class SimdMatmulPlan extends BandedPlan {
             first / RowGroups.ROWS,
             Math.ceilDiv(count, RowGroups.ROWS),
             scratch.activations().quantized(),
-            Math.ceilDiv(rows, ShortTiles.X_ROWS) * ShortTiles.X_ROWS,
+            tileRows(),
             inFeatures(),
             sums);
     for (int r = 0; r < rows; r++) {
