@@ -65,7 +65,7 @@ final class QualityCommand implements Callable<Integer> {
               + "prflash:block=16;budget=16,lsg:block=64;sparse=32,"
               + "hyper:min=128;block=64;samples=64,combiner:type=fixed;segment=64,"
               + "routing:clusters=4;tokens=256,nystrom:landmarks=64",
-      description = "Options of bidirectional layers.")
+      description = "Options of bidirectional layers; none for no such rows.")
   private List<String> encoders;
 
   @Option(
@@ -100,6 +100,21 @@ final class QualityCommand implements Callable<Integer> {
   private Path references;
 
   @Option(
+      names = "--data",
+      split = ",",
+      paramLabel = "NAME",
+      description =
+          "Layers to compare on: demo, stories, needles, clusters, heavy, random. Default: all.")
+  private List<String> data = List.of();
+
+  @Option(
+      names = "--add",
+      description =
+          "Keep what the CSV files in the folder of --report have besides: rows of several short"
+              + " runs add up.")
+  private boolean add;
+
+  @Option(
       names = "--planted-tokens",
       defaultValue = "0",
       description = "Tokens of made-up layers. Default: 4096; with --quick 1024.")
@@ -120,23 +135,32 @@ final class QualityCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     boolean quick = options.quick();
+    if (add && options.folder() == null) {
+      throw new IllegalArgumentException("--add needs the folder to add to; give --report DIR");
+    }
     QualitySuite suite =
         new QualitySuite(
             new QualitySuite.Options(
                 EnumSet.copyOf(parts),
-                operators,
-                encoders,
-                modelOperators,
+                unlessNone(operators),
+                unlessNone(encoders),
+                unlessNone(modelOperators),
                 text,
                 references,
                 orDefault(plantedTokens, quick ? 1024 : 4096),
                 orDefault(windows, quick ? 4 : 20),
-                orDefault(prompts, quick ? 10 : 40)));
+                orDefault(prompts, quick ? 10 : 40),
+                data,
+                add ? options.folder() : null));
     try (KernelSelector kernels = options.openKernels()) {
       Bench bench = options.bench(kernels);
       options.publish(suite.run(bench, options.folder()), spec.commandLine().getOut());
     }
     return 0;
+  }
+
+  private static List<String> unlessNone(List<String> names) {
+    return names.equals(List.of("none")) ? List.of() : names;
   }
 
   private static int orDefault(int given, int defaultValue) {

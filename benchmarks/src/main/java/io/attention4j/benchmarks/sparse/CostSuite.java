@@ -224,7 +224,8 @@ public final class CostSuite {
     }
   }
 
-  private static String now() {
+  /** Minute of a row. */
+  static String now() {
     return ZonedDateTime.now(ZoneOffset.UTC).format(MINUTE);
   }
 

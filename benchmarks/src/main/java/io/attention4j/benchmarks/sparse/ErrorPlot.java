@@ -17,8 +17,8 @@ final class ErrorPlot {
 
   private ErrorPlot() {}
 
-  static void write(String title, List<String> options, List<Fidelity> results, Path file)
-      throws IOException {
+  /** Of rows (data, N, operator, error, recall, read, times as fast, ...). */
+  static void write(String title, List<List<Object>> rows, Path file) throws IOException {
     System.setProperty("java.awt.headless", "true");
     XYChart chart =
         new XYChartBuilder()
@@ -34,10 +34,10 @@ final class ErrorPlot {
     chart.getStyler().setXAxisMin(0.0);
     chart.getStyler().setYAxisMin(0.0);
     chart.getStyler().setMarkerSize(11);
-    for (int i = 0; i < options.size(); i++) {
-      Fidelity result = results.get(i);
-      chart.addSeries(
-          options.get(i), new double[] {result.speedup()}, new double[] {result.error()});
+    for (List<Object> row : rows) {
+      double error = (Double) row.get(3);
+      double speedup = (Double) row.get(6);
+      chart.addSeries((String) row.get(2), new double[] {speedup}, new double[] {error});
     }
     BitmapEncoder.saveBitmap(chart, file.toString(), BitmapEncoder.BitmapFormat.PNG);
   }

@@ -3,6 +3,7 @@ package io.attention4j.benchmarks.sparse;
 import io.attention4j.benchmarks.measure.Bench;
 import io.attention4j.benchmarks.measure.Header;
 import io.attention4j.benchmarks.report.Column;
+import io.attention4j.benchmarks.report.Csv;
 import io.attention4j.benchmarks.report.Report;
 import io.attention4j.benchmarks.report.Table;
 import java.io.IOException;
@@ -10,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,6 +20,9 @@ import java.util.Set;
 /** What operators cost in quality: against dense attention, and in the demo model. */
 public final class QualitySuite {
   private static final long SEED = 7;
+  private static final String[] DATA = {
+    "demo model", "stories260K", "needles", "clusters", "heavy columns", "random"
+  };
 
   /** A part of the report. */
   public enum Part {
@@ -41,6 +46,8 @@ public final class QualitySuite {
    * @param plantedTokens tokens of made-up layers
    * @param windows most windows of the perplexity
    * @param prompts passkey prompts
+   * @param data layers to compare on, by the first words of their name; none for all
+   * @param earlier folder with CSV files of earlier runs, whose other rows stay, or null
    */
   public record Options(
       Set<Part> parts,
@@ -51,7 +58,9 @@ public final class QualitySuite {
       Path references,
       int plantedTokens,
       int windows,
-      int prompts) {}
+      int prompts,
+      List<String> data,
+      Path earlier) {}
 
   private final Options options;
 
@@ -71,8 +80,15 @@ public final class QualitySuite {
     List<Table> tables = new ArrayList<>();
     if (options.parts.contains(Part.LAYERS)) {
       Map<String, List<LayerInput>> data = data(bench, text);
-      tables.add(layers(bench, data, true, folder));
-      tables.add(layers(bench, data, false, folder));
+      for (boolean causal : new boolean[] {true, false}) {
+        Table table = layers(bench, data, causal);
+        if (!table.rows().isEmpty()) {
+          tables.add(table);
+        }
+        if (folder != null && causal) {
+          plot(table, folder);
+        }
+      }
     }
     if (options.parts.contains(Part.MODEL)) {
       tables.add(models(bench, text));
@@ -87,7 +103,9 @@ public final class QualitySuite {
 
   private Map<String, List<LayerInput>> data(Bench bench, int[] text) throws IOException {
     Map<String, List<LayerInput>> data = new LinkedHashMap<>();
-    data.put("demo model", DemoRun.inputs(text, DemoRun.CONTEXT, bench.threads()));
+    if (wants("demo model")) {
+      data.put("demo model", DemoRun.inputs(text, DemoRun.CONTEXT, bench.threads()));
+    }
     if (options.references != null) {
       data.put("stories260K", ReferenceInputs.read(options.references));
     }
@@ -96,16 +114,22 @@ public final class QualitySuite {
     data.put("clusters", List.of(PlantedInputs.clusters(tokens, 4, 64, SEED)));
     data.put("heavy columns", List.of(PlantedInputs.heavyColumns(tokens, 4, 64, SEED)));
     data.put("random", List.of(PlantedInputs.random(tokens, 4, 64, SEED)));
+    data.keySet().removeIf(name -> !wants(name));
     return data;
   }
 
-  private Table layers(Bench bench, Map<String, List<LayerInput>> data, boolean causal, Path folder)
+  private boolean wants(String name) {
+    return options.data.isEmpty() || options.data.stream().anyMatch(name::startsWith);
+  }
+
+  private Table layers(Bench bench, Map<String, List<LayerInput>> data, boolean causal)
       throws IOException {
     List<String> operators = causal ? options.operators : options.encoders;
     Table table =
         new Table(
             causal ? "quality" : "quality-bidirectional",
             "Against dense attention, " + (causal ? "causal" : "bidirectional") + ", f32",
+            3,
             List.of(
                 Column.of("data"),
                 Column.of("N"),
@@ -113,13 +137,16 @@ public final class QualitySuite {
                 new Column("error", 3),
                 new Column("recall", 3),
                 new Column("read", 3),
-                new Column("times as fast", 2)));
+                new Column("times as fast", 2),
+                Column.of("measured, UTC")));
+    addEarlier(table);
     table.note(
         "error: |out - dense| / |dense|; recall: dense weight on the keys that have a weight; read:"
             + " share of the "
             + (causal ? "earlier " : "")
             + "keys that have one (through a summary too).");
-    for (var entry : data.entrySet()) {
+    for (var entry :
+        operators.isEmpty() ? List.<Map.Entry<String, List<LayerInput>>>of() : data.entrySet()) {
       bench.progress().accept("quality on " + entry.getKey());
       List<Fidelity> results = Fidelity.of(bench.kernels(), entry.getValue(), operators, causal);
       int length = entry.getValue().getFirst().tokens();
@@ -132,20 +159,36 @@ public final class QualitySuite {
             result.error(),
             result.recall(),
             result.read(),
-            result.speedup());
-      }
-      if (folder != null && causal) {
-        Files.createDirectories(folder);
-        String file = "quality-" + entry.getKey().replace(' ', '-') + ".png";
-        ErrorPlot.write(
-            "Error and speed on " + entry.getKey() + ", N=" + length,
-            operators,
-            results,
-            folder.resolve(file));
-        table.note("![Error and speed on " + entry.getKey() + "](" + file + ")");
+            result.speedup(),
+            CostSuite.now());
       }
     }
+    table.keepLast();
+    List<String> order = List.of(DATA);
+    table.sort(Comparator.comparing(row -> order.indexOf((String) row.get(0))));
     return table;
+  }
+
+  private void addEarlier(Table table) throws IOException {
+    Path file = options.earlier == null ? null : options.earlier.resolve(table.id() + ".csv");
+    if (file != null && Files.exists(file)) {
+      table.addEarlier(Csv.read(file));
+    }
+  }
+
+  private static void plot(Table table, Path folder) throws IOException {
+    Files.createDirectories(folder);
+    Map<String, List<List<Object>>> byData = new LinkedHashMap<>();
+    for (List<Object> row : table.rows()) {
+      byData.computeIfAbsent(row.get(0) + ", N=" + row.get(1), _ -> new ArrayList<>()).add(row);
+    }
+    for (var entry : byData.entrySet()) {
+      String file = "quality-" + entry.getValue().getFirst().get(0) + ".png";
+      file = file.replace(' ', '-');
+      ErrorPlot.write(
+          "Error and speed on " + entry.getKey(), entry.getValue(), folder.resolve(file));
+      table.note("![Error and speed on " + entry.getKey() + "](" + file + ")");
+    }
   }
 
   private int[] text(int threads) throws IOException {
@@ -166,11 +209,14 @@ public final class QualitySuite {
         new Table(
             "quality-model",
             "The demo model, context 1024",
+            1,
             List.of(
                 Column.of("operator"),
                 new Column("perplexity", 2),
                 new Column("of softmax's", 3),
-                new Column("passkeys found", 3)));
+                new Column("passkeys found", 3),
+                Column.of("measured, UTC")));
+    addEarlier(table);
     table.note(
         "Perplexity of the second halves of windows of 1024 tokens of "
             + (options.text == null ? "a text that the model wrote" : "the held-out text")
@@ -178,17 +224,31 @@ public final class QualitySuite {
             + options.prompts
             + " prompts.");
     List<String> all = new ArrayList<>();
-    all.add("softmax");
+    double dense =
+        table.rows().stream()
+            .filter(row -> row.getFirst().equals("softmax"))
+            .mapToDouble(row -> (Double) row.get(1))
+            .findFirst()
+            .orElse(0);
+    if (dense == 0) {
+      all.add("softmax");
+    }
     all.addAll(options.modelOperators);
-    double dense = 0;
     for (String option : all) {
       bench.progress().accept("the demo model with " + option);
       try (DemoRun run = new DemoRun(option, bench.threads())) {
         double perplexity = run.perplexity(text, options.windows);
         dense = dense == 0 ? perplexity : dense;
-        table.add(option, perplexity, perplexity / dense, run.needles(text, options.prompts, SEED));
+        double found = run.needles(text, options.prompts, SEED);
+        table.add(named(option), perplexity, perplexity / dense, found, CostSuite.now());
       }
     }
+    table.keepLast();
     return table;
+  }
+
+  /** An option with the names of files in place of their paths. */
+  private static String named(String option) {
+    return option.replaceAll("=[^;]*/", "=");
   }
 }
