@@ -34,6 +34,11 @@ final class DecodeCommand implements Callable<Integer> {
   /** Whether to install and run llama.cpp unasked; the launcher's --peers sets it. */
   private static final String PEERS_PROPERTY = "attention4j.bench.peers";
 
+  private enum Section {
+    DECODE,
+    PREFILL
+  }
+
   @Spec private CommandSpec spec;
   @Mixin private BenchOptions options;
 
@@ -56,6 +61,13 @@ final class DecodeCommand implements Callable<Integer> {
       paramLabel = "FILE",
       description = "A GGUF file to measure instead; can be repeated.")
   private List<Path> files;
+
+  @Option(
+      names = "--sections",
+      split = ",",
+      paramLabel = "NAME",
+      description = "Of ${COMPLETION-CANDIDATES}. Default: all.")
+  private List<Section> sections;
 
   @Option(
       names = "--depth",
@@ -97,13 +109,20 @@ final class DecodeCommand implements Callable<Integer> {
     DecodeSuite suite =
         new DecodeSuite(
             modelFiles(),
-            new DecodeSuite.Sizes(List.copyOf(ascending), newTokens, promptTokens),
+            new DecodeSuite.Sizes(
+                wants(Section.DECODE) ? List.copyOf(ascending) : List.of(),
+                newTokens,
+                wants(Section.PREFILL) ? promptTokens : 0),
             options.kernels(),
             peer);
     try (KernelSelector kernels = options.openKernels()) {
       options.publish(suite.run(options.bench(kernels)), spec.commandLine().getOut());
     }
     return 0;
+  }
+
+  private boolean wants(Section section) {
+    return sections == null || sections.contains(section);
   }
 
   private List<DecodeSuite.Model> modelFiles() throws IOException {

@@ -35,7 +35,8 @@ public final class DecodeSuite {
   /**
    * How much to run.
    *
-   * @param depths tokens in the session before decoding, ascending, the first 0
+   * @param depths tokens in the session before decoding, ascending, the first 0; empty = leave
+   *     decoding out
    * @param newTokens tokens of one timing of decoding
    * @param promptTokens tokens of one timing of prefill; 0 = leave prefill out
    */
@@ -60,6 +61,10 @@ public final class DecodeSuite {
 
     int mostTokens() {
       return Math.max(newTokens, promptTokens) + SPARE_TOKENS;
+    }
+
+    int contextTokens() {
+      return (depths.isEmpty() ? 0 : depths.getLast()) + mostTokens();
     }
   }
 
@@ -103,8 +108,12 @@ public final class DecodeSuite {
     for (Model model : models) {
       measure(model, bench);
     }
-    List<Table> found = new ArrayList<>(List.of(tables.decode()));
-    List<BarChart> charts = new ArrayList<>(List.of(tables.decodeChart()));
+    List<Table> found = new ArrayList<>();
+    List<BarChart> charts = new ArrayList<>();
+    if (!sizes.depths().isEmpty()) {
+      found.add(tables.decode());
+      charts.add(tables.decodeChart());
+    }
     if (sizes.promptTokens() > 0) {
       found.add(tables.prefill());
       charts.add(tables.prefillChart());
@@ -115,7 +124,7 @@ public final class DecodeSuite {
   private void measure(Model model, Bench bench) throws IOException {
     LoadOptions options =
         LoadOptions.builder()
-            .contextTokens(sizes.depths().getLast() + sizes.mostTokens())
+            .contextTokens(sizes.contextTokens())
             .threads(bench.threads())
             .kernels(kernels)
             .build();
@@ -127,13 +136,17 @@ public final class DecodeSuite {
         engines.add(
             LlamaCpp.start(llamaCpp.get(), model.file(), bench.threads(), sizes.mostTokens()));
       }
+      // Prefill takes the session of depth 0.
+      List<Integer> depths = sizes.depths().isEmpty() ? List.of(0) : sizes.depths();
       for (TokenEngine engine : engines) {
-        for (int depth : sizes.depths()) {
+        for (int depth : depths) {
           bench.progress().accept(model.name() + ": " + engine.name() + " fills " + depth);
           engine.fill(depth);
         }
       }
-      decode(model, ours.work(), engines, bench);
+      if (!sizes.depths().isEmpty()) {
+        decode(model, ours.work(), engines, bench);
+      }
       if (sizes.promptTokens() > 0) {
         prefill(model, ours.work(), engines, bench);
       }
