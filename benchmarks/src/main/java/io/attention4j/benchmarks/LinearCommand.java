@@ -3,7 +3,9 @@ package io.attention4j.benchmarks;
 import io.attention4j.benchmarks.recurrent.LinearSuite;
 import io.attention4j.engine.runtime.KernelSelector;
 import java.io.IOException;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -23,6 +25,12 @@ import picocli.CommandLine.Spec;
 final class LinearCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private BenchOptions options;
+
+  @Option(
+      names = "--tables",
+      split = ",",
+      description = "Of ${COMPLETION-CANDIDATES}, in any case. Default: all.")
+  private Set<LinearSuite.Part> tables;
 
   @Option(names = "--heads", defaultValue = "8", description = "Default: ${DEFAULT-VALUE}.")
   private int heads;
@@ -67,9 +75,10 @@ final class LinearCommand implements Callable<Integer> {
             : options.quick()
                 ? List.of(256, 1024, 4096)
                 : List.of(128, 256, 512, 1024, 2048, 4096, 8192);
+    Set<LinearSuite.Part> parts = tables != null ? tables : EnumSet.allOf(LinearSuite.Part.class);
     LinearSuite suite = new LinearSuite(heads, dim, tokens, before, beside);
     try (KernelSelector kernels = options.openKernels()) {
-      options.publish(suite.run(options.bench(kernels)), spec.commandLine().getOut());
+      options.publish(suite.run(options.bench(kernels), parts), spec.commandLine().getOut());
     }
     return 0;
   }

@@ -3,22 +3,58 @@ package io.attention4j.benchmarks.recurrent;
 import io.attention4j.benchmarks.kernel.AttentionCase;
 import io.attention4j.benchmarks.kernel.AttentionProblem;
 import io.attention4j.benchmarks.measure.Bench;
+import io.attention4j.benchmarks.measure.Contender;
 import io.attention4j.benchmarks.measure.Header;
 import io.attention4j.benchmarks.measure.Measured;
 import io.attention4j.benchmarks.measure.Probes;
+import io.attention4j.benchmarks.measure.Rounds;
 import io.attention4j.benchmarks.measure.TimedLoop;
 import io.attention4j.benchmarks.report.BarChart;
 import io.attention4j.benchmarks.report.Column;
 import io.attention4j.benchmarks.report.Report;
 import io.attention4j.benchmarks.report.Table;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 /** The tables of linear operators. */
 public final class LinearSuite {
+  /** Its tables; each takes up to some minutes. */
+  public enum Part {
+    /** Chunked prefill beside the FMA peak. */
+    PREFILL,
+    /** Decoding after contexts of growing length. */
+    DECODE,
+    /** Decoding of states of growing size. */
+    STATES,
+    /** Prefill beside softmax. */
+    CROSSOVER
+  }
+
+  /** Decoding after one context; contexts take turns on the same memory. */
+  private record After(ScanProblem problem, float[] state, Contender steps) implements Contender {
+    @Override
+    public String name() {
+      return steps.name();
+    }
+
+    @Override
+    public double sampleSeconds() {
+      problem.restore(state);
+      return steps.sampleSeconds();
+    }
+  }
+
+  /**
+   * How much longer than others scans warm up: they are many small methods, and what the JIT
+   * compiles last decides.
+   */
+  private static final int WARM_UPS = 4;
+
   /** Tokens of one call where a long context is run up. */
   private static final int PIECE = 4096;
 
@@ -51,16 +87,40 @@ public final class LinearSuite {
     this.lengths = List.copyOf(lengths);
   }
 
-  /** Measures; takes minutes. */
-  public Report run(Bench bench) {
+  /**
+   * Measures.
+   *
+   * @param parts which tables
+   */
+  public Report run(Bench bench, Set<Part> parts) {
     List<String> header = Header.lines(bench, List.of());
     List<Table> tables = new ArrayList<>();
     List<BarChart> charts = new ArrayList<>();
-    prefill(bench, tables, charts);
-    decode(bench, tables, charts);
-    states(bench, tables, charts);
-    crossover(bench, tables, charts);
-    return new Report("linear", "Linear operators", header, tables, charts);
+    for (Part part : EnumSet.copyOf(parts)) {
+      switch (part) {
+        case PREFILL -> prefill(bench, tables, charts);
+        case DECODE -> decode(bench, tables, charts);
+        case STATES -> states(bench, tables, charts);
+        case CROSSOVER -> crossover(bench, tables, charts);
+      }
+    }
+    String id =
+        parts.size() == Part.values().length
+            ? "linear"
+            : "linear-" + String.join("-", tables.stream().map(LinearSuite::suffix).toList());
+    return new Report(id, "Linear operators", header, tables, charts);
+  }
+
+  private static String suffix(Table table) {
+    return table.id().substring("linear-".length());
+  }
+
+  private static Rounds slowly(Rounds rounds) {
+    return new Rounds(
+        rounds.rounds(),
+        rounds.warmUp().multipliedBy(WARM_UPS),
+        rounds.warmUpLimit().multipliedBy(WARM_UPS),
+        rounds.pause());
   }
 
   private static String name(ScanKind kind) {
@@ -84,8 +144,7 @@ public final class LinearSuite {
       bench.progress().accept("linear prefill " + name(kind));
       try (ScanProblem problem = new ScanProblem(bench.kernels(), kind, heads, dim, tokens)) {
         Measured measured =
-            bench
-                .rounds()
+            slowly(bench.rounds())
                 .measure(
                     List.of(new TimedLoop(name(kind), bench.sample(), problem::run)),
                     List.of(new Probes(bench.kernels()).fmaPeak(bench.probe())));
@@ -126,10 +185,11 @@ public final class LinearSuite {
                 new Column("state GB/s", 1),
                 new Column("of the first", 3)));
     table.note("state GB/s counts every element once; reading and writing it is twice that.");
+    table.note("Contexts take turns on one state's memory; the last column compares neighbours.");
     BarChart chart = new BarChart("linear-decode", table.title(), "us/token");
     for (ScanKind kind : List.of(ScanKind.GLA, ScanKind.GDN, ScanKind.RWKV7)) {
       try (ScanProblem problem = new ScanProblem(bench.kernels(), kind, heads, dim, PIECE)) {
-        double first = 0;
+        List<Contender> contenders = new ArrayList<>();
         long seen = 0;
         for (int context : contexts) {
           bench.progress().accept("linear decode " + name(kind) + " after " + context);
@@ -139,20 +199,19 @@ public final class LinearSuite {
           for (; seen < context; seen++) {
             problem.step();
           }
-          double seconds =
-              bench
-                  .rounds()
-                  .measure(
-                      List.of(new TimedLoop(name(kind), bench.sample(), problem::step)), List.of())
-                  .seconds(0);
-          first = first == 0 ? seconds : first;
+          TimedLoop steps = new TimedLoop(String.valueOf(context), bench.sample(), problem::step);
+          contenders.add(new After(problem, problem.state(), steps));
+        }
+        Measured measured = slowly(bench.rounds()).measure(contenders, List.of());
+        for (int i = 0; i < contexts.size(); i++) {
+          double seconds = measured.seconds(i);
           table.add(
               name(kind),
-              context,
+              contexts.get(i),
               seconds * 1e6,
               ScanKind.stateBytes(heads, dim) / seconds / 1e9,
-              seconds / first);
-          chart.add(name(kind) + " " + context, Map.of("us/token", seconds * 1e6));
+              1 / measured.speedup(i, 0));
+          chart.add(name(kind) + " " + contexts.get(i), Map.of("us/token", seconds * 1e6));
         }
         requireFinite(kind, problem);
       }
@@ -172,35 +231,37 @@ public final class LinearSuite {
                 Column.of("heads"),
                 new Column("state MB", 1),
                 new Column("us/token", 1),
-                new Column("state GB/s", 1),
-                new Column("read probe GB/s", 1),
-                new Column("of the probe", 2)));
+                new Column("read + write GB/s", 1),
+                new Column("update GB/s", 1),
+                new Column("of the update", 2)));
     table.note(
-        "A step reads every element of the state and writes it; only the reading counts. The probe"
-            + " reads memory; above its rate a state comes from a cache.");
+        "A step reads every element of the state and writes it, and so does the update: a loop"
+            + " x = a x + b over as many bytes, in turns with the step. Both count both ways.");
     BarChart chart = new BarChart("linear-states", table.title(), "GB/s");
     for (ScanKind kind : List.of(ScanKind.GLA, ScanKind.GDN)) {
       for (int count : STATE_HEADS) {
         bench.progress().accept("linear decode " + name(kind) + " of " + count + " heads");
-        try (ScanProblem problem = new ScanProblem(bench.kernels(), kind, count, dim, 1)) {
+        try (ScanProblem problem = new ScanProblem(bench.kernels(), kind, count, dim, 1);
+            StateUpdate update = new StateUpdate(count, dim, bench.threads())) {
           Measured measured =
-              bench
-                  .rounds()
+              slowly(bench.rounds())
                   .measure(
-                      List.of(new TimedLoop(name(kind), bench.sample(), problem::step)),
-                      List.of(new Probes(bench.kernels()).readBandwidth(bench.probe())));
-          double bytes = ScanKind.stateBytes(count, dim);
+                      List.of(
+                          new TimedLoop(name(kind), bench.sample(), problem::step),
+                          new TimedLoop("update", bench.sample(), update)),
+                      List.of());
+          double bytes = 2 * ScanKind.stateBytes(count, dim);
           Map<String, Double> bars = new LinkedHashMap<>();
-          bars.put("state", bytes / measured.seconds(0) / 1e9);
-          bars.put("read probe", measured.probe(0) / 1e9);
+          bars.put("step", bytes / measured.seconds(0) / 1e9);
+          bars.put("update", bytes / measured.seconds(1) / 1e9);
           table.add(
               name(kind),
               count,
-              bytes / 1e6,
+              bytes / 2 / 1e6,
               measured.seconds(0) * 1e6,
-              bars.get("state"),
-              bars.get("read probe"),
-              measured.shareOfProbe(0, bytes, 0));
+              bars.get("step"),
+              bars.get("update"),
+              measured.speedup(0, 1));
           chart.add(name(kind) + " " + count, bars);
           requireFinite(kind, problem);
         }

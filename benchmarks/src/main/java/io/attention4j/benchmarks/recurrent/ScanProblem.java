@@ -101,6 +101,18 @@ public final class ScanProblem implements AutoCloseable {
     kernel.run(spec, inputs, 1, state, out);
   }
 
+  /** The present state. */
+  float[] state() {
+    return state.toFloats();
+  }
+
+  /** Goes back to a state. */
+  void restore(float[] values) {
+    try (Arena host = Arena.ofConfined()) {
+      device.upload(Tensor.ofFloats(host, values, values.length).segment(), state);
+    }
+  }
+
   /** The largest magnitude in the state, so that nothing measured was infinite. */
   public float largest() {
     float largest = 0;
