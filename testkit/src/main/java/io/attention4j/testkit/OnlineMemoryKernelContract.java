@@ -165,8 +165,7 @@ public abstract class OnlineMemoryKernelContract extends KernelContract {
               GuardedFloats.of(on, arena, step, c.rows, heads, gates).tensor(),
               spec.gated() ? GuardedFloats.of(on, arena, gate, c.rows, heads).tensor() : null);
       float[] all = joined(start);
-      GuardedFloats state =
-          GuardedFloats.of(on, arena, all, 4, heads, spec.network().parameters());
+      GuardedFloats state = GuardedFloats.of(on, arena, all, 4, heads, spec.network().parameters());
       GuardedFloats out = GuardedFloats.of(on, arena, nans, c.rows, heads, valueDim);
       GuardedFloats read = GuardedFloats.of(on, arena, nans.clone(), c.rows, heads, valueDim);
       OnlineMemoryKernel kernel = kernel(on, OnlineMemoryKernel.class);

@@ -12,9 +12,9 @@ public interface OnlineMemoryKernel extends Kernel<OnlineMemorySpec> {
    * @param rows tokens; 0 does nothing
    * @param inChunk tokens of the sequence before the first, modulo the chunk
    * @param state F32 [4, heads, parameters], contiguous: weights (each matrix [out, in], the first
-   *     one first), the trace (momentum, unnormed weights or logarithms) and both at the start of the
-   *     chunk, as {@code recurrent.memory.MemoryState} has them; before the first token, after the
-   *     last on return
+   *     one first), the trace (momentum, unnormed weights or logarithms) and both at the start of
+   *     the chunk, as {@code recurrent.memory.MemoryState} has them; before the first token, after
+   *     the last on return
    * @param out F32 [&gt;= firstRow + rows, heads, valueDim], contiguous; overlaps no input
    * @throws IllegalArgumentException if a tensor does not fit the spec; names both
    */

@@ -32,8 +32,8 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 /**
- * Layers on F32 kernels against the float64 layers of engine-core, with the same weights and tokens:
- * in one call, which is prefill, and token by token.
+ * Layers on F32 kernels against the float64 layers of engine-core, with the same weights and
+ * tokens: in one call, which is prefill, and token by token.
  */
 class RowLayersTest {
   private static final int TOKENS = 34;
@@ -49,17 +49,16 @@ class RowLayersTest {
 
   /**
    * How much inputs are moved to see what a layer makes of small errors: f32 rounds to 2^-24 some
-   * tens of times between an input and an output. Memories amplify an error from token to token, the
-   * more so untrained, and a quotient by a sum without a sign does too; this is the measure of it.
+   * tens of times between an input and an output. Memories amplify an error from token to token,
+   * the more so untrained, and a quotient by a sum without a sign does too; this is the measure of
+   * it.
    */
   private static final double MOVED = 0x1p-17;
 
   private static Map<String, Supplier<SequenceLayer>> layers() {
     Map<String, Supplier<SequenceLayer>> layers = new LinkedHashMap<>();
     layers.put("s6:seed=1", RowLayersTest::s6);
-    layers.put(
-        "qlstm:seed=1",
-        () -> new QuasiLstmLayer(WEIGHTS, WIDTH, OptionalDouble.empty()));
+    layers.put("qlstm:seed=1", () -> new QuasiLstmLayer(WEIGHTS, WIDTH, OptionalDouble.empty()));
     for (Denominator denominator : Denominator.values()) {
       layers.put(
           "approximate:seed=1;denominator=" + lower(denominator).replace('_', '-'),
@@ -68,8 +67,7 @@ class RowLayersTest {
                   AttentionWeights.load(WEIGHTS, WIDTH, HEADS), denominator, 1e-12));
     }
     layers.put("mlp:seed=1", () -> MlpLayer.load(WEIGHTS, WIDTH, WIDTH));
-    layers.put(
-        "metamixer:seed=1", () -> MetaMixerLayer.load(WEIGHTS, WIDTH, 7, 3));
+    layers.put("metamixer:seed=1", () -> MetaMixerLayer.load(WEIGHTS, WIDTH, 7, 3));
     for (TitansLayer.Kind kind : TitansLayer.Kind.values()) {
       TitansSettings settings = new TitansSettings(WIDTH, HEADS, 2, 4, true, 4, 0.1, 2, 6);
       layers.put(

@@ -21,8 +21,9 @@ import java.util.Arrays;
 
 /**
  * {@link io.attention4j.engine.recurrent.layer.ApproximateLayer} on F32 kernels, and its weights: a
- * linear scan on {@link io.attention4j.engine.recurrent.TaylorFeatures}, whose values have a 1 behind
- * them that sums the weights. For a denominator per order a state has a query head for each order.
+ * linear scan on {@link io.attention4j.engine.recurrent.TaylorFeatures}, whose values have a 1
+ * behind them that sums the weights. For a denominator per order a state has a query head for each
+ * order.
  */
 final class ApproximateRows extends RowLayer {
   private static final float EPSILON = 1e-12f;
@@ -59,8 +60,7 @@ final class ApproximateRows extends RowLayer {
     int features = features(dim);
     bounds = orders == 1 ? new int[] {0, features} : new int[] {0, 1, 1 + dim, features};
     spec =
-        new LinearScanSpec(
-            heads * orders, heads, features, columns(dim), 1, Decay.NONE, Write.ADD);
+        new LinearScanSpec(heads * orders, heads, features, columns(dim), 1, Decay.NONE, Write.ADD);
     scan = kernels.select(LinearScanKernel.class, spec);
     maps =
         product(

@@ -5,8 +5,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * Softmax attention of one row over keys that a state keeps, in F32 without positions, so that their
- * order is free. For the windows and segments of Titans, whose memory costs many times as much.
+ * Softmax attention of one row over keys that a state keeps, in F32 without positions, so that
+ * their order is free. For the windows and segments of Titans, whose memory costs many times as
+ * much.
  */
 final class KeptKeys {
   private final int heads;

@@ -13,8 +13,8 @@ import java.util.List;
 
 /**
  * A layer around memories that learn while they read. A state starts with the tails of the
- * convolutions of q, k and v, then the memories, [4, heads, parameters]; an empty sequence has those
- * of the float64 layer.
+ * convolutions of q, k and v, then the memories, [4, heads, parameters]; an empty sequence has
+ * those of the float64 layer.
  */
 abstract class MemoryRows extends RowLayer {
   /** Tensor of a state with the tail of q; k and v follow. */

@@ -9,9 +9,7 @@ import io.attention4j.engine.spi.Device;
 import io.attention4j.engine.tensor.DType;
 import io.attention4j.engine.tensor.Tensor;
 
-/**
- * {@link io.attention4j.engine.recurrent.layer.MetaMixerLayer} on F32 kernels, and its weights.
- */
+/** {@link io.attention4j.engine.recurrent.layer.MetaMixerLayer} on F32 kernels, and its weights. */
 final class MetaMixerRows extends RowLayer {
   private final Product query;
   private final Convolution keys;
@@ -20,8 +18,7 @@ final class MetaMixerRows extends RowLayer {
 
   MetaMixerRows(
       String id, int width, int keyTaps, int valueTaps, LayerWeights own, KernelSelector kernels) {
-    super(
-        id, kernels, width, Convolution.tail(width, keyTaps), Convolution.tail(width, valueTaps));
+    super(id, kernels, width, Convolution.tail(width, keyTaps), Convolution.tail(width, valueTaps));
     query = product(own.projection("W1x1", width, width));
     keys = new Convolution(own.values("K", width, keyTaps), own.values("K_b", width), width, 0);
     values = new Convolution(own.values("V", width, valueTaps), own.values("V_b", width), width, 1);

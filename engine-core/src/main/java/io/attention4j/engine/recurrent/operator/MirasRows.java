@@ -52,8 +52,7 @@ final class MirasRows extends MemoryRows {
         kernels,
         shape.modelDim(),
         spec(kind, shape, chunk),
-        new MirasLayer(kind, shape.modelDim(), shape.queryHeads(), rank, chunk, weights)
-            .newState(),
+        new MirasLayer(kind, shape.modelDim(), shape.queryHeads(), rank, chunk, weights).newState(),
         0);
     Projection alpha = weights.projection("alpha.down", width, rank);
     Projection eta = weights.projection("eta.down", width, rank);

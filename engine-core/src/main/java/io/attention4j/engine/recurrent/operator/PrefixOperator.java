@@ -27,8 +27,9 @@ import java.util.Set;
 
 /**
  * Softmax over every prefix where a token's score does not depend on who asks: a recurrence of
- * constant state (m, u, w) per query head on the device's {@link PrefixAttentionKernel}, the scan of
- * {@link io.attention4j.engine.recurrent.Aaren}. Values are the model's; what differs is the score.
+ * constant state (m, u, w) per query head on the device's {@link PrefixAttentionKernel}, the scan
+ * of {@link io.attention4j.engine.recurrent.Aaren}. Values are the model's; what differs is the
+ * score.
  *
  * @param id name in options
  * @param weights where the scores' weights come from
@@ -200,12 +201,7 @@ record PrefixOperator(String id, OperatorWeights weights, Kind kind) implements 
         int first = batch.firstRow(s);
         int count = batch.rows(s);
         kernel.run(
-            spec,
-            from(scoreRows, first),
-            from(v, first),
-            count,
-            state.tensor(0),
-            from(out, first));
+            spec, from(scoreRows, first), from(v, first), count, state.tensor(0), from(out, first));
         state.advance(count);
       }
     }

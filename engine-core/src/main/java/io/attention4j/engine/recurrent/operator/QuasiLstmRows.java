@@ -70,8 +70,7 @@ final class QuasiLstmRows extends RowLayer {
   void allocate(Device.TensorArena arena, int rows) {
     x = arena.allocate(DType.F32, rows, hiddenDim);
     h = arena.allocate(DType.F32, rows, hiddenDim);
-    inputs =
-        new SelectiveScanInputs(x, gates.output(0), gates.output(1), null, null, null, null);
+    inputs = new SelectiveScanInputs(x, gates.output(0), gates.output(1), null, null, null, null);
   }
 
   @Override

@@ -169,8 +169,7 @@ abstract class RowLayer implements AttentionLayer {
   void start(RecurrentState state) {}
 
   /** Computes the rows of a step, all sequences, into out; the caller counts the tokens. */
-  abstract void run(
-      LayerState[] states, AttentionBatch batch, Tensor hidden, int rows, Tensor out);
+  abstract void run(LayerState[] states, AttentionBatch batch, Tensor hidden, int rows, Tensor out);
 
   @Override
   public final LayerState newState() {

@@ -33,11 +33,7 @@ final class SelectiveRows extends RowLayer {
   private Tensor y;
 
   SelectiveRows(String id, LayerShape shape, LayerWeights weights, KernelSelector kernels) {
-    super(
-        id,
-        kernels,
-        shape.modelDim(),
-        Shape.of(shape.queryHeads(), dim(shape), dim(shape)));
+    super(id, kernels, shape.modelDim(), Shape.of(shape.queryHeads(), dim(shape), dim(shape)));
     int heads = shape.queryHeads();
     int dim = dim(shape);
     spec = new SelectiveScanSpec(heads, dim, dim, Decay.EXPONENTIAL);

@@ -26,8 +26,8 @@ import java.lang.foreign.MemorySegment;
 /**
  * {@link TitansLayer} on F32 kernels, and its weights. A state has the convolutions' tails and the
  * memories; with attention, then keys and values, those of the persistent tokens first, behind them
- * a ring of the window or the segment; MAC adds the segment's contexts, the tail of the queries that
- * ask for them, and the memories' weights at its start.
+ * a ring of the window or the segment; MAC adds the segment's contexts, the tail of the queries
+ * that ask for them, and the memories' weights at its start.
  */
 final class TitansRows extends MemoryRows {
   // Tensors of a state.
@@ -74,8 +74,7 @@ final class TitansRows extends MemoryRows {
 
   TitansRows(
       String id, Kind kind, TitansSettings settings, LayerWeights weights, KernelSelector kernels) {
-    this(
-        id, kind, settings, new TitansLayer(kind, settings, weights).newState(), weights, kernels);
+    this(id, kind, settings, new TitansLayer(kind, settings, weights).newState(), weights, kernels);
   }
 
   private TitansRows(
@@ -104,8 +103,7 @@ final class TitansRows extends MemoryRows {
     convolutions = convolutions(weights);
     unit = new Unit(settings.headDim());
     elementwise = kernels.select(ElementwiseKernel.class, Operation.SCALE);
-    memoryNorm =
-        kind == Kind.MAL ? null : new RowNorm(weights.values("norm_m", width), EPSILON);
+    memoryNorm = kind == Kind.MAL ? null : new RowNorm(weights.values("norm_m", width), EPSILON);
     attentionNorm =
         kind == Kind.MAC || kind == Kind.MAG
             ? new RowNorm(weights.values("norm_y", width), EPSILON)
@@ -121,8 +119,7 @@ final class TitansRows extends MemoryRows {
             : null;
     contexts =
         kind == Kind.MAC
-            ? product(
-                attn.projection("W_K", width, width), attn.projection("W_V", width, width))
+            ? product(attn.projection("W_K", width, width), attn.projection("W_V", width, width))
             : null;
     asking = kind == Kind.MAC ? product(q) : null;
     int most = settings.persistentTokens() + 2 * settings.attentionTokens();
@@ -255,8 +252,7 @@ final class TitansRows extends MemoryRows {
     activate(Function.SIGMOID, maps.output(RETENTION), null, gates);
     activate(Function.SIGMOID, maps.output(MOMENTUM), null, gates);
     activate(Function.SIGMOID, maps.output(STEP), null, gates);
-    elementwise.run(
-        Operation.SCALE, maps.output(STEP), null, (float) settings.maxStep(), gates);
+    elementwise.run(Operation.SCALE, maps.output(STEP), null, (float) settings.maxStep(), gates);
   }
 
   /** Attention over the persistent tokens and a window, into attended. */

@@ -184,7 +184,8 @@ public abstract class OnlineMemoryHeads extends RowPieces implements OnlineMemor
     load(in.v(), t, h, s.value);
     load(in.retention(), t, h, s.retention);
     load(in.step(), t, h, s.step);
-    float gate = spec.gated() ? HostMemory.of(in.gate()).get(Tensor.FLOAT, at(in.gate(), t, h, 1)) : 0;
+    float gate =
+        spec.gated() ? HostMemory.of(in.gate()).get(Tensor.FLOAT, at(in.gate(), t, h, 1)) : 0;
     double deviation = forward(s, ANCHOR, h);
     float[] error = s.delta[depth - 1];
     for (int i = 0; i < error.length; i++) {
@@ -198,8 +199,7 @@ public abstract class OnlineMemoryHeads extends RowPieces implements OnlineMemor
       float[] back = s.delta[m - 1];
       Arrays.fill(back, 0);
       long from = at(ANCHOR, h, network.offset(m));
-      addTransposed(
-          memory, from, s.delta[m], back, network.rows(m), network.columns(m));
+      addTransposed(memory, from, s.delta[m], back, network.rows(m), network.columns(m));
       for (int i = 0; i < back.length; i++) {
         back[i] *= s.slope[m - 1][i];
       }
@@ -290,20 +290,15 @@ public abstract class OnlineMemoryHeads extends RowPieces implements OnlineMemor
           int normed = end ? TRACE : ANCHOR_TRACE;
           double square = squaredNorm(memory, at(normed, h, from), count);
           float factor = square == 0 ? 0 : (float) (1 / square);
-          scaled(
-              memory,
-              at(TRACE, h, from),
-              memory,
-              at(WEIGHTS, h, from),
-              factor,
-              count);
+          scaled(memory, at(TRACE, h, from), memory, at(WEIGHTS, h, from), factor, count);
         }
       }
       case MEMORA -> {
         boolean exact = inChunk == 0 || end;
         for (int m = 0; m < s.network.depth(); m++) {
           for (int r = 0; r < s.network.rows(m); r++) {
-            distribution(h, s.network.offset(m) + r * s.network.columns(m), s.network.columns(m), exact);
+            distribution(
+                h, s.network.offset(m) + r * s.network.columns(m), s.network.columns(m), exact);
           }
         }
         if (inChunk == 0) {
@@ -317,8 +312,7 @@ public abstract class OnlineMemoryHeads extends RowPieces implements OnlineMemor
   /** A row of Memora: the softmax of its logits, or the softmax's derivative at the anchor. */
   private void distribution(int h, int from, int count, boolean exact) {
     if (exact) {
-      softmax(
-          memory, at(TRACE, h, from), memory, at(WEIGHTS, h, from), count);
+      softmax(memory, at(TRACE, h, from), memory, at(WEIGHTS, h, from), count);
     } else {
       tangent(
           memory,

@@ -172,8 +172,8 @@ final class SimdActivation extends ActivationRange {
   }
 
   /**
-   * max(x, 0) + ln(1 + e) with e = e^-|x|, the logarithm as 2 artanh(e / (2 + e)): its series in
-   * z, at most 1/9, ends after the seventh term with a relative error below 2e-8.
+   * max(x, 0) + ln(1 + e) with e = e^-|x|, the logarithm as 2 artanh(e / (2 + e)): its series in z,
+   * at most 1/9, ends after the seventh term with a relative error below 2e-8.
    */
   private static void softplus(
       MemorySegment x,
