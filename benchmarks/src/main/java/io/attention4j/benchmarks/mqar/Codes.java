@@ -52,7 +52,7 @@ record Codes(int vocabulary, int keyDim, int bits, int positionDim, Rows keyCode
     return 32 - Integer.numberOfLeadingZeros(ids - 1);
   }
 
-  private static int sign(int id, int bit) {
+  static int sign(int id, int bit) {
     return (id >> bit & 1) == 0 ? -1 : 1;
   }
 
@@ -127,18 +127,29 @@ record Codes(int vocabulary, int keyDim, int bits, int positionDim, Rows keyCode
 
   /** Reads some elements of the hidden state. */
   Projection read(int from, int count) {
-    double[] weight = new double[width() * count];
-    for (int i = 0; i < count; i++) {
-      weight[(from + i) * count + i] = 1;
+    return read(from, count, 1);
+  }
+
+  /** Reads some elements several times, one copy behind the other. */
+  Projection read(int from, int count, int copies) {
+    int out = count * copies;
+    double[] weight = new double[width() * out];
+    for (int i = 0; i < out; i++) {
+      weight[(from + i % count) * out + i] = 1;
     }
-    return new Projection(new Rows(weight, count));
+    return new Projection(new Rows(weight, out));
   }
 
   /** Writes to some elements of the hidden state. */
   Projection write(int to, int count) {
-    double[] weight = new double[count * width()];
-    for (int i = 0; i < count; i++) {
-      weight[i * width() + to + i] = 1;
+    return write(to, count, 1, 1);
+  }
+
+  /** Writes the sum of several copies, times a factor. */
+  Projection write(int to, int count, int copies, double factor) {
+    double[] weight = new double[count * copies * width()];
+    for (int i = 0; i < count * copies; i++) {
+      weight[i * width() + to + i % count] = factor;
     }
     return new Projection(new Rows(weight, width()));
   }

@@ -27,7 +27,8 @@ public record MqarSuite(int examples, long seed, Consumer<String> progress) {
     SOFTMAX,
     WINDOW,
     FIXED,
-    CONVOLUTION
+    CONVOLUTION,
+    META_MIXER
   }
 
   /** A row of the table. */
@@ -52,6 +53,7 @@ public record MqarSuite(int examples, long seed, Consumer<String> progress) {
     all.add(new Contender("window 2", "softmax", Shift.WINDOW, 0, softmax));
     all.add(new Contender("fixed map", "softmax", Shift.FIXED, 0, softmax));
     all.add(new Contender("convolution", "softmax", Shift.CONVOLUTION, 0, softmax));
+    all.add(new Contender("metamixer", "softmax", Shift.META_MIXER, 0, softmax));
     all.add(new Contender("convolution", "sigmoid", Shift.CONVOLUTION, 0, RecallModels::sigmoid));
     for (int window : new int[] {32, 128}) {
       all.add(
@@ -80,6 +82,10 @@ public record MqarSuite(int examples, long seed, Consumer<String> progress) {
     for (int keyDim : new int[] {16, 64}) {
       add(all, "s6", keyDim, RecallModels::s6);
     }
+    for (int address : new int[] {4, 6, 8}) {
+      String name = "qlstm, " + (1 << address) + " slots";
+      add(all, name, 0, models -> models.quasiLstm(address));
+    }
     for (int keyDim : new int[] {64, 256}) {
       add(all, "titans linear, chunk 1", keyDim, models -> models.titans(1));
       add(all, "titans linear, chunk 16", keyDim, models -> models.titans(16));
@@ -90,6 +96,8 @@ public record MqarSuite(int examples, long seed, Consumer<String> progress) {
     add(all, "static embeddings", 0, RecallModels::staticEmbeddings);
     add(all, "non-approximate", 0, RecallModels::nonApproximate);
     add(all, "aaren", 0, RecallModels::aaren);
+    add(all, "lama", 0, RecallModels::lama);
+    add(all, "metamixer", 0, RecallModels::metaMixer);
     add(all, "mlp", 0, RecallModels::mlp);
     return all;
   }
@@ -150,14 +158,16 @@ public record MqarSuite(int examples, long seed, Consumer<String> progress) {
   }
 
   private static RecallModel model(Contender contender, Codes codes, MqarTask task) {
-    boolean convolution = contender.shift() == Shift.CONVOLUTION;
-    RecallModels models = new RecallModels(convolution ? codes.withCopy() : codes);
+    boolean depthwise =
+        contender.shift() == Shift.CONVOLUTION || contender.shift() == Shift.META_MIXER;
+    RecallModels models = new RecallModels(depthwise ? codes.withCopy() : codes);
     return models.model(
         switch (contender.shift()) {
           case SOFTMAX -> models.softmaxShift();
           case WINDOW -> models.windowShift();
           case FIXED -> models.fixedShift(task.length());
           case CONVOLUTION -> models.convShift();
+          case META_MIXER -> models.metaMixerShift();
         },
         contender.layer().apply(models));
   }

@@ -4,8 +4,10 @@ import io.attention4j.engine.recurrent.DeltaNet;
 import io.attention4j.engine.recurrent.GatedDeltaNet;
 import io.attention4j.engine.recurrent.GatedLinearAttention;
 import io.attention4j.engine.recurrent.KimiDeltaAttention;
+import io.attention4j.engine.recurrent.Lama;
 import io.attention4j.engine.recurrent.LinearAttention;
 import io.attention4j.engine.recurrent.Mamba2;
+import io.attention4j.engine.recurrent.QuasiLstm;
 import io.attention4j.engine.recurrent.RetNet;
 import io.attention4j.engine.recurrent.Rows;
 import io.attention4j.engine.recurrent.Rwkv7;
@@ -15,8 +17,10 @@ import io.attention4j.engine.recurrent.layer.ApproximateLayer;
 import io.attention4j.engine.recurrent.layer.AttentionWeights;
 import io.attention4j.engine.recurrent.layer.BaseConvLayer;
 import io.attention4j.engine.recurrent.layer.FixedMapLayer;
+import io.attention4j.engine.recurrent.layer.LamaLayer;
 import io.attention4j.engine.recurrent.layer.LayerStack;
 import io.attention4j.engine.recurrent.layer.MemoryLayer;
+import io.attention4j.engine.recurrent.layer.MetaMixerLayer;
 import io.attention4j.engine.recurrent.layer.MlpLayer;
 import io.attention4j.engine.recurrent.layer.NonApproximateLayer;
 import io.attention4j.engine.recurrent.layer.Projection;
@@ -38,6 +42,12 @@ import java.util.List;
 final class RecallModels {
   /** One bit of 12 wrong is a score of 1 - 2 / 12; e^-50 of the right one is nothing. */
   private static final double SHARP = 300;
+
+  /** Opens and closes a gate to e^-40. */
+  private static final double GATE = 40;
+
+  /** GELU(x) is x in float64 from 9 on. */
+  private static final double LIFT = 20;
 
   private final Codes codes;
 
@@ -245,6 +255,102 @@ final class RecallModels {
 
   SequenceLayer nonApproximate() {
     return new NonApproximateLayer(lookup(SHARP));
+  }
+
+  /** Pools by the agreement with one learned context, a key: nobody's question is in it. */
+  SequenceLayer lama() {
+    int heads = codes.keyDim();
+    Rows p = codes.read(codes.own(), heads).weight().scaled(SHARP);
+    Rows q = codes.read(codes.previous(), heads).weight().scaled(SHARP);
+    Lama lama = new Lama(p, q, codes.embed(new int[] {1}), true);
+    return new LamaLayer(
+        lama,
+        codes.read(codes.value(), codes.bits(), heads),
+        codes.write(codes.result(), codes.bits(), heads, 1.0 / heads));
+  }
+
+  /**
+   * A table of slots, addressed by the last bits of a key: behind a key of a slot its input gate
+   * opens for the value and its forget gate closes; the token's own key opens the output gate.
+   *
+   * @param address bits, at least 2 and at most those of a binary code
+   */
+  SequenceLayer quasiLstm(int address) {
+    int slots = 1 << address;
+    AttentionWeights weights =
+        new AttentionWeights(
+            1,
+            codes.read(codes.own(), address),
+            codes.read(codes.previous(), address),
+            codes.read(codes.value(), codes.bits(), slots),
+            codes.write(codes.result(), codes.bits(), slots, 1),
+            1);
+    return new SystemLayer(
+        weights,
+        (_, _, q, k, v) -> {
+          Rows write = slotGates(k, slots);
+          return QuasiLstm.system(v, write.scaled(-1), write, slotGates(q, slots));
+        });
+  }
+
+  /**
+   * Before their sigmoids: open where all bits of the code are the slot's, far below 0 elsewhere.
+   */
+  private Rows slotGates(Rows code, int slots) {
+    int bits = codes.bits();
+    double[] gates = new double[code.tokens() * slots * bits];
+    for (int t = 0; t < code.tokens(); t++) {
+      for (int slot = 0; slot < slots; slot++) {
+        double agreeing = 0;
+        for (int b = 0; b < code.width(); b++) {
+          agreeing += Codes.sign(slot, b) * code.at(t, b) * Math.sqrt(codes.keyDim());
+        }
+        int from = (t * slots + slot) * bits;
+        Arrays.fill(gates, from, from + bits, GATE * (agreeing - code.width() + 1));
+      }
+    }
+    return new Rows(gates, slots * bits);
+  }
+
+  /** The mean of the values of nine tokens: static kernels see places, not keys. */
+  SequenceLayer metaMixer() {
+    int width = codes.width();
+    double[] query = new double[width * width];
+    for (int i = 0; i < codes.bits(); i++) {
+      query[(codes.value() + i) * width + codes.result() + i] = 1;
+    }
+    double[] keys = new double[width * 7];
+    Arrays.fill(keys, 1.0 / 7);
+    double[] values = new double[width * 3];
+    Arrays.fill(values, 1.0 / 3);
+    return mixer(new Projection(new Rows(query, width)), new Rows(keys, 7), new Rows(values, 3));
+  }
+
+  /** The shift of {@link #convShift} by the first of the two convolutions. */
+  SequenceLayer metaMixerShift() {
+    int width = codes.width();
+    double[] query = new double[width * width];
+    for (int c = codes.previous(); c < codes.previous() + codes.keyDim(); c++) {
+      query[c * width + c] = 1;
+    }
+    double[] keys = new double[width * 2];
+    for (int c = 0; c < width; c++) {
+      keys[2 * c] = 1;
+      keys[2 * c + 1] = -1;
+    }
+    double[] values = new double[width];
+    Arrays.fill(values, 1);
+    return mixer(new Projection(new Rows(query, width)), new Rows(keys, 2), new Rows(values, 1));
+  }
+
+  /** Biases lift what goes through GELU to where it is x. */
+  private SequenceLayer mixer(Projection query, Rows keys, Rows values) {
+    double[] up = new double[codes.width()];
+    Arrays.fill(up, LIFT);
+    double[] down = new double[codes.width()];
+    double taps = Arrays.stream(values.values(), 0, values.width()).sum();
+    Arrays.fill(down, -LIFT * taps);
+    return new MetaMixerLayer(query, keys, up, values, down);
   }
 
   /** An MLP from the token's own code: nothing else is in its reach. */

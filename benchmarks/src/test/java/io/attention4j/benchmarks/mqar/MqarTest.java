@@ -103,6 +103,7 @@ class MqarTest {
       assertEquals(1, recall(models, codes, models.fixedShift(n), models.softmax(), n, d));
       assertEquals(1, recall(copied, codes, copied.convShift(), copied.softmax(), n, d));
       assertEquals(1, recall(copied, codes, copied.convShift(), copied.sigmoid(), n, d));
+      assertEquals(1, recall(copied, codes, copied.metaMixerShift(), copied.softmax(), n, d));
     }
   }
 
@@ -117,12 +118,28 @@ class MqarTest {
         1, recall(wideModels, wide, wideModels.windowShift(), wideModels.linear(), 128, 8));
   }
 
+  /** Keys that share a slot overwrite each other; with more slots fewer do. */
+  @Test
+  void aQuasiLstmRecallsWhatItsSlotsKeepApart() {
+    Codes codes = Codes.binary(VOCABULARY).withCopy();
+    RecallModels models = new RecallModels(codes);
+    double few = recall(models, codes, models.convShift(), models.quasiLstm(3), 64, 8);
+    double many = recall(models, codes, models.convShift(), models.quasiLstm(7), 64, 8);
+    assertTrue(few < 0.8 && few > 0.2, "recall " + few);
+    assertTrue(many > 0.85, "recall " + many);
+  }
+
   @Test
   void whatCannotAskCannotRecall() {
     Codes codes = Codes.binary(VOCABULARY).withCopy();
     RecallModels models = new RecallModels(codes);
     SequenceLayer[] blind = {
-      models.staticEmbeddings(), models.nonApproximate(), models.aaren(), models.mlp()
+      models.staticEmbeddings(),
+      models.nonApproximate(),
+      models.aaren(),
+      models.lama(),
+      models.metaMixer(),
+      models.mlp()
     };
     for (SequenceLayer layer : blind) {
       double recall = recall(models, codes, models.convShift(), layer, 128, 8);

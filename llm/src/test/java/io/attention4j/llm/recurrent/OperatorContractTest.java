@@ -93,8 +93,16 @@ class OperatorContractTest {
                                 .anyMatch(option -> option.split(":", 2)[0].equals(name)))));
   }
 
+  /**
+   * Memories step from the rounding of the last step, which untrained ones amplify some thousand
+   * times in this many tokens: 2^-24 becomes 1e-4, seen up to that.
+   */
+  private static double tolerance(LayerRun run) {
+    return run.id().startsWith("titans") || run.id().startsWith("miras") ? 1e-3 : 2e-5;
+  }
+
   /** To f32 rounding: chunks sum in another order, and states are stored as f32 between calls. */
-  private static void requireClose(float[] expected, float[] actual) {
+  private static void requireClose(LayerRun run, float[] expected, float[] actual) {
     assertEquals(expected.length, actual.length);
     double largest = 1;
     for (float value : expected) {
@@ -102,7 +110,7 @@ class OperatorContractTest {
       largest = Math.max(largest, Math.abs(value));
     }
     for (int i = 0; i < expected.length; i++) {
-      assertEquals(expected[i], actual[i], 2e-5 * largest, "element " + i);
+      assertEquals(expected[i], actual[i], tolerance(run) * largest, "element " + i);
     }
   }
 
@@ -124,7 +132,7 @@ class OperatorContractTest {
                 parts = Arrays.copyOf(parts, at + next.length);
                 System.arraycopy(next, 0, parts, at, next.length);
               }
-              requireClose(whole, parts);
+              requireClose(run, whole, parts);
             }
           }
         });
@@ -138,7 +146,7 @@ class OperatorContractTest {
               LayerState b = run.newState()) {
             float[] whole = run.attend(a, 0, TOKENS);
             float[] shorter = run.attend(b, 0, 9);
-            requireClose(Arrays.copyOf(whole, shorter.length), shorter);
+            requireClose(run, Arrays.copyOf(whole, shorter.length), shorter);
           }
         });
   }
@@ -157,8 +165,8 @@ class OperatorContractTest {
                 run.attend(List.of(a, b), List.of(new int[] {4, 9}, new int[] {0, 6}));
             float[] first = run.attend(c, 4, 9);
             float[] second = run.attend(d, 0, 6);
-            requireClose(first, Arrays.copyOf(together, first.length));
-            requireClose(second, Arrays.copyOfRange(together, first.length, together.length));
+            requireClose(run, first, Arrays.copyOf(together, first.length));
+            requireClose(run, second, Arrays.copyOfRange(together, first.length, together.length));
           }
         });
   }
