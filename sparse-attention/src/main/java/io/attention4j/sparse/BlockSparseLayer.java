@@ -199,6 +199,7 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
         }
         query.sequence(queries, memory instanceof BlockMeans means ? means : null, state.length());
         query.step(memory, rotation, read, part, in.batch().rows(s), parts.rows(part));
+        prepare(part);
         blocks.sequence(part);
         log.part(part);
         for (int h = 0; h < heads; h++) {
@@ -213,6 +214,14 @@ final class BlockSparseLayer implements AttentionLayer, SelectionClock, ChosenKe
     }
     fillChosen(states, in.batch());
     return blocks.selection();
+  }
+
+  private void prepare(int part) {
+    if (selector instanceof GatedSelector gated) {
+      int count = Math.min(selector.queryBlock(), parts.rows(part));
+      query.rows(0, parts.firstRow(part), 0, count, parts.firstPosition(part));
+      gated.prepare(query);
+    }
   }
 
   /** Pages of which the choice reads what it does not remember. */

@@ -10,6 +10,14 @@ interface GatedSelector extends BlockSelector, AutoCloseable {
     return false;
   }
 
+  /**
+   * Comes before the heads choose for a part of a step, one after the other. What takes long can be
+   * shared among threads here.
+   *
+   * @param part its first query block, at head 0
+   */
+  default void prepare(QueryBlock part) {}
+
   @Override
   default void close() {}
 }

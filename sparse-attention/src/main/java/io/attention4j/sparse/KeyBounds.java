@@ -7,7 +7,7 @@ import java.util.Arrays;
 /**
  * The smallest and largest value of every element over the keys of each complete block, per KV
  * head, of the keys as the cache stores them. Element by element, so that bounding all blocks is a
- * run over floats. Not thread-safe.
+ * run over floats. Threads may bound at the same time, but not while it changes.
  */
 final class KeyBounds implements KeyMemory {
   private static final int TILE = 512;
@@ -17,7 +17,6 @@ final class KeyBounds implements KeyMemory {
   private final float[][][] least; // [kvHead][element][block]
   private final float[][][] most;
   private final float[] key;
-  private float[] sums = {};
   private int blocks;
 
   KeyBounds(int keyBlock, int kvHeads, int headDim) {
@@ -39,18 +38,17 @@ final class KeyBounds implements KeyMemory {
    * blocks stay in the first-level cache while all queries of a group pass over them.
    *
    * @param queries [query][headDim]
+   * @param bounds [blocks]
+   * @param sums [blocks], overwritten
    */
-  void raise(int kvHead, float[][] queries, float[] bounds) {
-    if (sums.length < blocks) {
-      sums = new float[2 * blocks];
-    }
+  void raise(int kvHead, float[][] queries, float[] bounds, float[] sums) {
     for (int from = 0; from < blocks; from += TILE) {
       int to = Math.min(blocks, from + TILE);
       for (float[] query : queries) {
         Arrays.fill(sums, from, to, 0);
         int d = 0;
         for (; d + 4 <= headDim; d += 4) {
-          addFour(kvHead, query, d, from, to);
+          addFour(kvHead, query, d, from, to, sums);
         }
         for (; d < headDim; d++) {
           float[] x = extreme(kvHead, d, query[d]);
@@ -73,7 +71,7 @@ final class KeyBounds implements KeyMemory {
    * Four elements at once: a sum is loaded and stored a quarter as often. All arrays have one
    * index, without which the compiler would fear that they overlap and not vectorise.
    */
-  private void addFour(int kvHead, float[] query, int d, int from, int to) {
+  private void addFour(int kvHead, float[] query, int d, int from, int to, float[] sums) {
     float q0 = query[d];
     float q1 = query[d + 1];
     float q2 = query[d + 2];
@@ -82,9 +80,8 @@ final class KeyBounds implements KeyMemory {
     float[] x1 = extreme(kvHead, d + 1, q1);
     float[] x2 = extreme(kvHead, d + 2, q2);
     float[] x3 = extreme(kvHead, d + 3, q3);
-    float[] target = sums;
     for (int b = from; b < to; b++) {
-      target[b] += q0 * x0[b] + q1 * x1[b] + q2 * x2[b] + q3 * x3[b];
+      sums[b] += q0 * x0[b] + q1 * x1[b] + q2 * x2[b] + q3 * x3[b];
     }
   }
 

@@ -159,6 +159,12 @@ public final class QueryBlock {
     }
   }
 
+  /** The same in F32; threads may call it at the same time. */
+  void query(int queryHead, float[] vector) {
+    long at = ((long) firstRow * queryHeads + queryHead) * headDim;
+    MemorySegment.copy(q.segment(), Tensor.FLOAT, at * Float.BYTES, vector, 0, headDim);
+  }
+
   /**
    * Mean of the queries of the rows of a query head, before rotation.
    *

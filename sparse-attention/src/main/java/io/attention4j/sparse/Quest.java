@@ -3,6 +3,7 @@ package io.attention4j.sparse;
 import io.attention4j.engine.attention.BlockMask;
 import io.attention4j.engine.operator.LayerShape;
 import io.attention4j.engine.operator.OptionSpec;
+import io.attention4j.engine.runtime.Parallel;
 import java.util.Arrays;
 import java.util.BitSet;
 
@@ -23,10 +24,11 @@ final class Quest implements GatedSelector {
 
   private final Options options;
   private final LayerShape shape;
-  private final double[] wide;
-  private final float[][] queries; // of a group
-  private float[] bounds = {};
-  private long[] order = {};
+  private final Parallel workers;
+  private final Scratch[] scratches; // one a worker
+  private final int[][] best; // pages of each KV head besides the one under way
+  private final Parallel.Body choice = this::choose;
+  private QueryBlock rows; // that the workers choose for
 
   /**
    * Settings.
@@ -60,12 +62,35 @@ final class Quest implements GatedSelector {
     }
   }
 
-  /** A selector for a layer. */
-  Quest(Options options, LayerShape shape) {
+  /** What a worker writes while it chooses. */
+  private static final class Scratch {
+    final float[][] queries; // of a group
+    float[] bounds = {};
+    float[] sums = {};
+    long[] order = {};
+
+    Scratch(int groupSize, int headDim) {
+      queries = new float[groupSize][headDim];
+    }
+
+    void reserve(int blocks) {
+      if (bounds.length < blocks) {
+        bounds = new float[2 * blocks];
+        sums = new float[2 * blocks];
+        order = new long[2 * blocks];
+      }
+    }
+  }
+
+  /** A selector for a layer whose KV heads choose on the workers. */
+  Quest(Options options, LayerShape shape, Parallel workers) {
     this.options = options;
     this.shape = shape;
-    wide = new double[shape.headDim()];
-    queries = new float[shape.queryHeads() / shape.kvHeads()][shape.headDim()];
+    this.workers = workers;
+    int groupSize = shape.queryHeads() / shape.kvHeads();
+    scratches = new Scratch[workers.threads()];
+    Arrays.setAll(scratches, _ -> new Scratch(groupSize, shape.headDim()));
+    best = new int[shape.kvHeads()][0];
   }
 
   @Override
@@ -89,42 +114,59 @@ final class Quest implements GatedSelector {
   }
 
   @Override
-  public void select(QueryBlock rows, BitSet chosen) {
-    int pages = rows.keyBlocks();
-    if (shape.layer() < options.dense || rows.stepRows() > 1 || pages <= options.pages()) {
-      chosen.set(0, pages);
-      return;
-    }
-    KeyBounds memory = (KeyBounds) rows.memory();
-    int last = rows.keyBlockOf(rows.firstPosition());
-    int complete = Math.min(memory.blocks(), last);
-    bound(rows, memory);
-    if (order.length < complete) {
-      order = new long[2 * complete];
-    }
-    for (int b = 0; b < complete; b++) {
-      order[b] = ranked(bounds[b], b);
-    }
-    int best = Math.min(complete, options.pages() - 1);
-    highestLast(order, complete, best);
-    chosen.set(last);
-    for (int i = 1; i <= best; i++) {
-      chosen.set((int) ~order[complete - i]);
+  public void prepare(QueryBlock part) {
+    if (!readsAll(part)) {
+      rows = part;
+      workers.run(shape.kvHeads(), choice);
+      rows = null;
     }
   }
 
-  private void bound(QueryBlock rows, KeyBounds memory) {
-    if (bounds.length < memory.blocks()) {
-      bounds = new float[2 * memory.blocks()];
+  @Override
+  public void select(QueryBlock part, BitSet chosen) {
+    if (readsAll(part)) {
+      chosen.set(0, part.keyBlocks());
+      return;
     }
-    Arrays.fill(bounds, 0, memory.blocks(), Float.NEGATIVE_INFINITY);
-    for (int i = 0; i < queries.length; i++) {
-      rows.query(rows.head() * queries.length + i, wide);
-      for (int d = 0; d < wide.length; d++) {
-        queries[i][d] = (float) wide[d];
-      }
+    chosen.set(part.keyBlockOf(part.firstPosition()));
+    for (int page : best[part.head()]) {
+      chosen.set(page);
     }
-    memory.raise(rows.head(), queries, bounds);
+  }
+
+  private boolean readsAll(QueryBlock part) {
+    return shape.layer() < options.dense
+        || part.stepRows() > 1
+        || part.keyBlocks() <= options.pages();
+  }
+
+  private void choose(int kvHead, int worker) {
+    Scratch scratch = scratches[worker];
+    KeyBounds memory = (KeyBounds) rows.memory();
+    int complete = Math.min(memory.blocks(), rows.keyBlockOf(rows.firstPosition()));
+    scratch.reserve(memory.blocks());
+    bound(kvHead, memory, scratch);
+    long[] order = scratch.order;
+    for (int b = 0; b < complete; b++) {
+      order[b] = ranked(scratch.bounds[b], b);
+    }
+    int count = Math.min(complete, options.pages() - 1);
+    highestLast(order, complete, count);
+    if (best[kvHead].length != count) {
+      best[kvHead] = new int[count];
+    }
+    for (int i = 0; i < count; i++) {
+      best[kvHead][i] = (int) ~order[complete - 1 - i];
+    }
+  }
+
+  private void bound(int kvHead, KeyBounds memory, Scratch scratch) {
+    Arrays.fill(scratch.bounds, 0, memory.blocks(), Float.NEGATIVE_INFINITY);
+    int groupSize = scratch.queries.length;
+    for (int i = 0; i < groupSize; i++) {
+      rows.query(kvHead * groupSize + i, scratch.queries[i]);
+    }
+    memory.raise(kvHead, scratch.queries, scratch.bounds, scratch.sums);
   }
 
   /**

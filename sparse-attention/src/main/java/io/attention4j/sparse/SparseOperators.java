@@ -86,7 +86,10 @@ public final class SparseOperators implements OperatorProvider {
 
   private static AttentionOperator quest(OptionSpec option) {
     Quest.Options options = Quest.Options.of(option);
-    return new BlockSparseOperator(Quest.ID, CAUSAL, shape -> new Quest(options, shape));
+    return new BlockSparseOperator(
+        Quest.ID,
+        CAUSAL,
+        (shape, context) -> new Quest(options, shape, context.kernels().device().workers()));
   }
 
   private static AttentionOperator prFlash(OptionSpec option) {

@@ -50,8 +50,19 @@ final class OperatorRun implements AutoCloseable {
       String cache,
       RopeSpec.Layout layout,
       WeightFiles files) {
+    this(kernelId, new DeviceOptions(2), attention, mask, cache, layout, files);
+  }
+
+  private OperatorRun(
+      String kernelId,
+      DeviceOptions device,
+      String attention,
+      Mask mask,
+      String cache,
+      RopeSpec.Layout layout,
+      WeightFiles files) {
     rope = layout == null ? null : new RopeSpec(HEAD_DIM, HEAD_DIM, layout);
-    kernels = KernelSelector.open(kernelId, new DeviceOptions(2));
+    kernels = KernelSelector.open(kernelId, device);
     arena = kernels.device().newArena();
     caches = new KvCaches().create(cache, kernels);
     Operators operators = new Operators();
@@ -64,6 +75,18 @@ final class OperatorRun implements AutoCloseable {
 
   OperatorRun(String kernelId, String attention) {
     this(kernelId, attention, new Mask.Causal(), "paged:page=16+f32");
+  }
+
+  /** On so many threads. */
+  OperatorRun(String kernelId, int threads, String attention, String cache) {
+    this(
+        kernelId,
+        new DeviceOptions(threads),
+        attention,
+        new Mask.Causal(),
+        cache,
+        null,
+        TestWeights.gates());
   }
 
   static LayerShape shape(Mask mask) {

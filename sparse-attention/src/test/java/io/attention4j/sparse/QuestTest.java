@@ -1,11 +1,15 @@
 package io.attention4j.sparse;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.attention4j.engine.operator.LayerState;
 import io.attention4j.sparse.OperatorRun.Data;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -91,5 +95,40 @@ class QuestTest {
   void allPagesAndFirstLayersAreDense(String option) {
     Data data = Data.random(TOKENS, 32);
     assertArrayEquals(run("reference", "softmax", data), run("reference", option, data), 0);
+  }
+
+  /** 700 pages are more than a tile of bounds. */
+  @ParameterizedTest
+  @CsvSource({"cpu.simd, f32", "cpu.simd, f16", "cpu.simd, q8", "reference, f32"})
+  void allNumbersOfThreadsChooseTheSame(String kernels, String codec) {
+    Data data = Data.random(720, 33);
+    List<int[]> ofOne = chosen(kernels, 1, codec, data);
+    for (int threads : new int[] {2, 3}) {
+      List<int[]> others = chosen(kernels, threads, codec, data);
+      assertEquals(ofOne.size(), others.size());
+      for (int i = 0; i < ofOne.size(); i++) {
+        assertArrayEquals(ofOne.get(i), others.get(i), threads + " threads, choice " + i);
+      }
+    }
+  }
+
+  /** Pages that the KV heads read in each step of decoding. */
+  private static List<int[]> chosen(String kernels, int threads, String codec, Data data) {
+    String option = "quest:page=1;tokens=40;dense=0";
+    String cache = codec + "+paged:page=16";
+    List<int[]> chosen = new ArrayList<>();
+    try (OperatorRun run = new OperatorRun(kernels, threads, option, cache);
+        LayerState state = run.layer.newState()) {
+      run.step(state, data, 0, 700);
+      for (int token = 700; token < data.tokens(); token++) {
+        run.step(state, data, token, 1);
+        for (int head = 0; head < OperatorRun.KV_HEADS; head++) {
+          int[] pages = ((ChosenKeyBlocks) run.layer).keyBlocks(0, head, 0);
+          assertEquals(40, pages.length);
+          chosen.add(pages);
+        }
+      }
+    }
+    return chosen;
   }
 }
