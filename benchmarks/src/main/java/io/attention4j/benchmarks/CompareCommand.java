@@ -52,11 +52,7 @@ final class CompareCommand implements Callable<Integer> {
       description = "Classes of kernels-cpu, such as a copy of its target/classes.")
   private String oldClasses;
 
-  @Option(
-      names = "--new",
-      required = true,
-      paramLabel = "CLASSPATH",
-      description = "The others.")
+  @Option(names = "--new", required = true, paramLabel = "CLASSPATH", description = "The others.")
   private String newClasses;
 
   @Option(
@@ -96,7 +92,8 @@ final class CompareCommand implements Callable<Integer> {
     DeviceOptions device = new DeviceOptions(options.threads());
     try (KernelVersion older = new KernelVersion(oldClasses, id, device);
         KernelVersion newer = new KernelVersion(newClasses, id, device)) {
-      out.println("kind     D     N |  old ms min  median |  new ms min  median | old/new min  median");
+      out.println(
+          "kind     D     N |  old ms min  median |  new ms min  median | old/new min  median");
       for (Kind kind : kinds) {
         for (int dim : dims) {
           for (int length : lengths) {

@@ -9,9 +9,9 @@ import java.util.Arrays;
 import picocli.CommandLine;
 
 /**
- * {@code attention}, {@code compare}, {@code decode}, {@code linear}, {@code sparse}, {@code offload}, {@code
- * quality}, {@code kv-quality} and {@code mqar} print tables, {@code patterns} draws; every other
- * first argument goes to JMH, which runs the benchmarks of this module.
+ * {@code attention}, {@code compare}, {@code decode}, {@code linear}, {@code sparse}, {@code
+ * offload}, {@code quality}, {@code kv-quality} and {@code mqar} print tables, {@code patterns}
+ * draws; every other first argument goes to JMH, which runs the benchmarks of this module.
  */
 public final class Main {
   private Main() {}

@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
 
 /**
  * CPU kernels from a class path of their own, so that two versions can be compared in one JVM. Only
- * {@code io.attention4j.kernels.cpu} comes from there; what the kernels build on (tensors, the
- * SPI, worker pools) is shared.
+ * {@code io.attention4j.kernels.cpu} comes from there; what the kernels build on (tensors, the SPI,
+ * worker pools) is shared.
  */
 public final class KernelVersion implements AutoCloseable {
   private static final String PACKAGE = "io.attention4j.kernels.cpu.";
@@ -27,10 +27,18 @@ public final class KernelVersion implements AutoCloseable {
    * @param classPath folders and jars as {@code java -cp} takes them; nothing is looked for
    *     elsewhere
    * @param id of the provider, as "cpu.simd"
-   * @throws IllegalArgumentException if the class path does not have that provider
+   * @throws IllegalArgumentException if the class path has no CPU kernels, or the id is another's
    */
   public KernelVersion(String classPath, String id, DeviceOptions options) throws IOException {
     loader = new PackageLoader(urls(classPath), KernelVersion.class.getClassLoader());
+    String service = PACKAGE.replace('.', '/') + "SimdProvider.class";
+    if (loader.findResource(service) == null) {
+      loader.close();
+      throw new IllegalArgumentException(
+          "class path "
+              + classPath
+              + " has no CPU kernels; give the target/classes of kernels-cpu");
+    }
     Thread thread = Thread.currentThread();
     ClassLoader before = thread.getContextClassLoader();
     KernelSelector opened = null;
@@ -39,7 +47,11 @@ public final class KernelVersion implements AutoCloseable {
       opened = KernelSelector.open(id, options);
       if (opened.device().getClass().getClassLoader() != loader) {
         throw new IllegalArgumentException(
-            "kernels '" + id + "' do not come from " + classPath + "; only CPU kernels do");
+            "kernels '"
+                + id
+                + "' do not come from "
+                + classPath
+                + "; choose cpu.simd or cpu.scalar");
       }
     } finally {
       thread.setContextClassLoader(before);
