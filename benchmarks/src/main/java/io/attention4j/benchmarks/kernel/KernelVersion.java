@@ -27,10 +27,18 @@ public final class KernelVersion implements AutoCloseable {
    * @param classPath folders and jars as {@code java -cp} takes them; nothing is looked for
    *     elsewhere
    * @param id of the provider, as "cpu.simd"
-   * @throws IllegalArgumentException if the class path does not have that provider
+   * @throws IllegalArgumentException if the class path has no CPU kernels, or the id is another's
    */
   public KernelVersion(String classPath, String id, DeviceOptions options) throws IOException {
     loader = new PackageLoader(urls(classPath), KernelVersion.class.getClassLoader());
+    String service = PACKAGE.replace('.', '/') + "SimdProvider.class";
+    if (loader.findResource(service) == null) {
+      loader.close();
+      throw new IllegalArgumentException(
+          "class path "
+              + classPath
+              + " has no CPU kernels; give the target/classes of kernels-cpu");
+    }
     Thread thread = Thread.currentThread();
     ClassLoader before = thread.getContextClassLoader();
     KernelSelector opened = null;
@@ -39,7 +47,11 @@ public final class KernelVersion implements AutoCloseable {
       opened = KernelSelector.open(id, options);
       if (opened.device().getClass().getClassLoader() != loader) {
         throw new IllegalArgumentException(
-            "kernels '" + id + "' do not come from " + classPath + "; only CPU kernels do");
+            "kernels '"
+                + id
+                + "' do not come from "
+                + classPath
+                + "; choose cpu.simd or cpu.scalar");
       }
     } finally {
       thread.setContextClassLoader(before);
