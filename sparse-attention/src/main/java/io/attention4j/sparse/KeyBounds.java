@@ -10,7 +10,7 @@ import java.util.Arrays;
  * run over floats. Threads may bound at the same time, but not while it changes.
  */
 final class KeyBounds implements KeyMemory {
-  private static final int TILE = 512;
+  private static final int TILE = 1024;
 
   private final int keyBlock;
   private final int headDim;
@@ -34,32 +34,39 @@ final class KeyBounds implements KeyMemory {
 
   /**
    * Raises {@code bounds[b]} to the largest dot product that one of the queries can have with any
-   * vector between the bounds of block b: sum over elements of max(q least, q most). Tiles of
-   * blocks stay in the first-level cache while all queries of a group pass over them.
+   * vector between the bounds of block b: sum over elements of max(q least, q most). All queries of
+   * a group pass over four elements of a tile of blocks while these are in the cache of a core.
    *
    * @param queries [query][headDim]
    * @param bounds [blocks]
-   * @param sums [blocks], overwritten
+   * @param sums [query][blocks], overwritten
    */
-  void raise(int kvHead, float[][] queries, float[] bounds, float[] sums) {
+  void raise(int kvHead, float[][] queries, float[] bounds, float[][] sums) {
     for (int from = 0; from < blocks; from += TILE) {
       int to = Math.min(blocks, from + TILE);
-      for (float[] query : queries) {
-        Arrays.fill(sums, from, to, 0);
-        int d = 0;
-        for (; d + 4 <= headDim; d += 4) {
-          addFour(kvHead, query, d, from, to, sums);
-        }
-        for (; d < headDim; d++) {
-          float[] x = extreme(kvHead, d, query[d]);
-          for (int b = from; b < to; b++) {
-            sums[b] += query[d] * x[b];
-          }
-        }
-        for (int b = from; b < to; b++) {
-          bounds[b] = Math.max(bounds[b], sums[b]);
+      for (int i = 0; i < queries.length; i++) {
+        Arrays.fill(sums[i], from, to, 0);
+      }
+      int d = 0;
+      for (; d + 4 <= headDim; d += 4) {
+        for (int i = 0; i < queries.length; i++) {
+          addFour(kvHead, queries[i], d, from, to, sums[i]);
         }
       }
+      for (; d < headDim; d++) {
+        for (int i = 0; i < queries.length; i++) {
+          addOne(kvHead, queries[i], d, from, to, sums[i]);
+        }
+      }
+      for (int i = 0; i < queries.length; i++) {
+        raise(bounds, sums[i], from, to);
+      }
+    }
+  }
+
+  private static void raise(float[] bounds, float[] others, int from, int to) {
+    for (int b = from; b < to; b++) {
+      bounds[b] = Math.max(bounds[b], others[b]);
     }
   }
 
@@ -82,6 +89,13 @@ final class KeyBounds implements KeyMemory {
     float[] x3 = extreme(kvHead, d + 3, q3);
     for (int b = from; b < to; b++) {
       sums[b] += q0 * x0[b] + q1 * x1[b] + q2 * x2[b] + q3 * x3[b];
+    }
+  }
+
+  private void addOne(int kvHead, float[] query, int d, int from, int to, float[] sums) {
+    float[] x = extreme(kvHead, d, query[d]);
+    for (int b = from; b < to; b++) {
+      sums[b] += query[d] * x[b];
     }
   }
 

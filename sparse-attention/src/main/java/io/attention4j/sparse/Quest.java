@@ -65,18 +65,19 @@ final class Quest implements GatedSelector {
   /** What a worker writes while it chooses. */
   private static final class Scratch {
     final float[][] queries; // of a group
+    final float[][] sums; // of each query
     float[] bounds = {};
-    float[] sums = {};
     long[] order = {};
 
     Scratch(int groupSize, int headDim) {
       queries = new float[groupSize][headDim];
+      sums = new float[groupSize][0];
     }
 
     void reserve(int blocks) {
       if (bounds.length < blocks) {
         bounds = new float[2 * blocks];
-        sums = new float[2 * blocks];
+        Arrays.setAll(sums, _ -> new float[2 * blocks]);
         order = new long[2 * blocks];
       }
     }

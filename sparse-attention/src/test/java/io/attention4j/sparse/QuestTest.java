@@ -97,11 +97,11 @@ class QuestTest {
     assertArrayEquals(run("reference", "softmax", data), run("reference", option, data), 0);
   }
 
-  /** 700 pages are more than a tile of bounds. */
+  /** 1100 pages are more than a tile of bounds. */
   @ParameterizedTest
   @CsvSource({"cpu.simd, f32", "cpu.simd, f16", "cpu.simd, q8", "reference, f32"})
   void allNumbersOfThreadsChooseTheSame(String kernels, String codec) {
-    Data data = Data.random(720, 33);
+    Data data = Data.random(1120, 33);
     List<int[]> ofOne = chosen(kernels, 1, codec, data);
     for (int threads : new int[] {2, 3}) {
       List<int[]> others = chosen(kernels, threads, codec, data);
@@ -119,8 +119,8 @@ class QuestTest {
     List<int[]> chosen = new ArrayList<>();
     try (OperatorRun run = new OperatorRun(kernels, threads, option, cache);
         LayerState state = run.layer.newState()) {
-      run.step(state, data, 0, 700);
-      for (int token = 700; token < data.tokens(); token++) {
+      run.step(state, data, 0, 1100);
+      for (int token = 1100; token < data.tokens(); token++) {
         run.step(state, data, token, 1);
         for (int head = 0; head < OperatorRun.KV_HEADS; head++) {
           int[] pages = ((ChosenKeyBlocks) run.layer).keyBlocks(0, head, 0);
