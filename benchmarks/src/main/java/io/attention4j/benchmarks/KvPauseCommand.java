@@ -25,17 +25,7 @@ final class KvPauseCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private BenchOptions options;
 
-  @Option(names = "--layers", defaultValue = "16", description = "Default: ${DEFAULT-VALUE}.")
-  private int layers;
-
-  @Option(names = "--heads", defaultValue = "32", description = "Default: ${DEFAULT-VALUE}.")
-  private int queryHeads;
-
-  @Option(names = "--kv-heads", defaultValue = "8", description = "Default: ${DEFAULT-VALUE}.")
-  private int kvHeads;
-
-  @Option(names = "--dim", defaultValue = "64", description = "Default: ${DEFAULT-VALUE}.")
-  private int headDim;
+  @Mixin private LayersOptions layers;
 
   @Option(
       names = "--tokens",
@@ -51,7 +41,7 @@ final class KvPauseCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    KvPause pause = new KvPause(layers, queryHeads, kvHeads, headDim, tokens, caches);
+    KvPause pause = new KvPause(layers.after(tokens), caches);
     try (KernelSelector kernels = options.openKernels()) {
       options.publish(pause.run(options.bench(kernels)), spec.commandLine().getOut());
     }

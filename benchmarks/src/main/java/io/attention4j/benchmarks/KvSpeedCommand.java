@@ -1,5 +1,6 @@
 package io.attention4j.benchmarks;
 
+import io.attention4j.benchmarks.kv.DecodeShape;
 import io.attention4j.benchmarks.kv.KvSpeed;
 import io.attention4j.engine.runtime.KernelSelector;
 import java.io.IOException;
@@ -37,17 +38,7 @@ final class KvSpeedCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
   @Mixin private BenchOptions options;
 
-  @Option(names = "--layers", defaultValue = "16", description = "Default: ${DEFAULT-VALUE}.")
-  private int layers;
-
-  @Option(names = "--heads", defaultValue = "32", description = "Default: ${DEFAULT-VALUE}.")
-  private int queryHeads;
-
-  @Option(names = "--kv-heads", defaultValue = "8", description = "Default: ${DEFAULT-VALUE}.")
-  private int kvHeads;
-
-  @Option(names = "--dim", defaultValue = "64", description = "Default: ${DEFAULT-VALUE}.")
-  private int headDim;
+  @Mixin private LayersOptions layers;
 
   @Option(
       names = "--keys",
@@ -63,10 +54,11 @@ final class KvSpeedCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    DecodeShape shape = layers.after(keys);
     Path heads = Files.createTempFile("heads", ".tsv");
     try (KernelSelector kernels = options.openKernels()) {
-      Files.write(heads, headList());
-      KvSpeed speed = new KvSpeed(layers, queryHeads, kvHeads, headDim, keys, sides(heads));
+      Files.write(heads, headList(shape));
+      KvSpeed speed = new KvSpeed(shape, sides(shape, heads));
       options.publish(speed.run(options.bench(kernels)), spec.commandLine().getOut());
     } finally {
       Files.delete(heads);
@@ -74,34 +66,34 @@ final class KvSpeedCommand implements Callable<Integer> {
     return 0;
   }
 
-  private int retrievalHeads() {
-    return (int) Math.round(retrieval * layers * kvHeads);
+  private int retrievalHeads(DecodeShape shape) {
+    return (int) Math.round(retrieval * shape.layers() * shape.kvHeads());
   }
 
   /** Random scores are as good as any: speed depends on how many heads keep everything. */
-  private List<String> headList() {
+  private List<String> headList(DecodeShape shape) {
     List<Double> scores = new ArrayList<>();
-    for (int i = 0; i < layers * kvHeads; i++) {
+    for (int i = 0; i < shape.layers() * shape.kvHeads(); i++) {
       scores.add((double) i);
     }
     Collections.shuffle(scores, new Random(6));
     List<String> lines = new ArrayList<>(List.of("[induction]"));
-    for (int layer = 0; layer < layers; layer++) {
+    for (int layer = 0; layer < shape.layers(); layer++) {
       List<String> row =
-          scores.subList(layer * kvHeads, (layer + 1) * kvHeads).stream()
+          scores.subList(layer * shape.kvHeads(), (layer + 1) * shape.kvHeads()).stream()
               .map(score -> String.format(Locale.ROOT, "%.0f", score))
               .toList();
       lines.add(String.join("\t", row));
     }
     lines.add("[echo]");
-    lines.addAll(Collections.nCopies(layers, "0" + "\t0".repeat(kvHeads - 1)));
+    lines.addAll(Collections.nCopies(shape.layers(), "0" + "\t0".repeat(shape.kvHeads() - 1)));
     return lines;
   }
 
-  private List<KvSpeed.Side> sides(Path heads) {
-    double f16 = 4.0 * headDim;
+  private List<KvSpeed.Side> sides(DecodeShape shape, Path heads) {
+    double f16 = 4.0 * shape.headDim();
     double all = keys;
-    double whole = (double) retrievalHeads() / (layers * kvHeads);
+    double whole = (double) retrievalHeads(shape) / (shape.layers() * shape.kvHeads());
     double few = Math.min(keys, RAZOR_SINKS + Math.max(RAZOR_BUFFER, keys / RAZOR_COMPRESSION) + 1);
     String razor =
         "razor:file="
@@ -114,12 +106,12 @@ final class KvSpeedCommand implements Callable<Integer> {
             + RAZOR_COMPRESSION
             + "+f16";
     // smallest and largest elements in f32; a query head multiplies by one of the two
-    double bounds = 8.0 * headDim * Math.ceilDiv(keys, QUEST_PAGE);
-    double boundFlops = bounds / 4 * queryHeads / kvHeads;
+    double bounds = 8.0 * shape.headDim() * Math.ceilDiv(keys, QUEST_PAGE);
+    double boundFlops = bounds / 4 * shape.queryHeads() / shape.kvHeads();
     String quest = "quest:tokens=" + QUEST_TOKENS + ";page=" + QUEST_PAGE + ";dense=0+f16";
     return List.of(
         new KvSpeed.Side("full+f16", all, f16, 0, 0),
-        new KvSpeed.Side("full+q8", all, 2.0 * headDim + 8, 0, 0),
+        new KvSpeed.Side("full+q8", all, 2.0 * shape.headDim() + 8, 0, 0),
         new KvSpeed.Side("saq", all, KvSpeed.Side.ALL_HELD, 0, 0),
         new KvSpeed.Side("kivi", all, KvSpeed.Side.ALL_HELD, 0, 0),
         new KvSpeed.Side("kivi:bits=4", all, KvSpeed.Side.ALL_HELD, 0, 0),

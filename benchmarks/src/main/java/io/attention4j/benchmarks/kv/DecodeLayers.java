@@ -35,15 +35,8 @@ final class DecodeLayers implements AutoCloseable {
   private static final int ROOM = 1 << 16;
   private static final long SEED = 42;
 
-  /**
-   * The layers of a model.
-   *
-   * @param keys tokens in the cache
-   */
-  record Shape(int layers, int queryHeads, int kvHeads, int headDim, int keys) {}
-
   private final String cache;
-  private final Shape shape;
+  private final DecodeShape shape;
   private final Device.TensorArena arena;
   private final List<AttentionLayer> layers = new ArrayList<>();
   private final List<LayerState> states = new ArrayList<>();
@@ -56,7 +49,7 @@ final class DecodeLayers implements AutoCloseable {
   private final Tensor out;
   private boolean shrinks = true;
 
-  DecodeLayers(KernelSelector kernels, String cache, Shape shape) {
+  DecodeLayers(KernelSelector kernels, String cache, DecodeShape shape) {
     this.cache = cache;
     this.shape = shape;
     Device device = kernels.device();

@@ -15,13 +15,12 @@ import java.util.List;
  * meanwhile does not count.
  */
 public final class KvPause {
-  private final DecodeLayers.Shape shape;
+  private final DecodeShape shape;
   private final List<String> caches;
 
-  /** Layers of this shape; {@code tokens} are decoded one by one. */
-  public KvPause(
-      int layers, int queryHeads, int kvHeads, int headDim, int tokens, List<String> caches) {
-    shape = new DecodeLayers.Shape(layers, queryHeads, kvHeads, headDim, tokens);
+  /** Layers of this shape, whose keys are decoded one by one. */
+  public KvPause(DecodeShape shape, List<String> caches) {
+    this.shape = shape;
     this.caches = List.copyOf(caches);
   }
 
@@ -68,9 +67,8 @@ public final class KvPause {
     double[] least = new double[shape.keys()];
     Arrays.fill(least, Double.POSITIVE_INFINITY);
     for (int round = 0; round < bench.rounds().rounds(); round++) {
-      DecodeLayers.Shape empty =
-          new DecodeLayers.Shape(
-              shape.layers(), shape.queryHeads(), shape.kvHeads(), shape.headDim(), 0);
+      DecodeShape empty =
+          new DecodeShape(shape.layers(), shape.queryHeads(), shape.kvHeads(), shape.headDim(), 0);
       try (DecodeLayers layers = new DecodeLayers(bench.kernels(), cache, empty)) {
         for (int token = 0; token < least.length; token++) {
           long start = System.nanoTime();

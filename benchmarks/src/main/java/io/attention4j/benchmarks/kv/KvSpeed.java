@@ -19,7 +19,7 @@ public final class KvSpeed {
   private static final int READ_PROBE = 0;
   private static final int FMA_PROBE = 1;
 
-  private final DecodeLayers.Shape shape;
+  private final DecodeShape shape;
   private final List<Side> sides;
 
   /**
@@ -39,9 +39,9 @@ public final class KvSpeed {
     public static final double ALL_HELD = -1;
   }
 
-  /** Layers of this shape after {@code keys} tokens. */
-  public KvSpeed(int layers, int queryHeads, int kvHeads, int headDim, int keys, List<Side> sides) {
-    shape = new DecodeLayers.Shape(layers, queryHeads, kvHeads, headDim, keys);
+  /** Layers of this shape. */
+  public KvSpeed(DecodeShape shape, List<Side> sides) {
+    this.shape = shape;
     this.sides = List.copyOf(sides);
   }
 

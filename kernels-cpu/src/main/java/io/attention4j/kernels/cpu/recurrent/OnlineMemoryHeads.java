@@ -255,7 +255,6 @@ public abstract class OnlineMemoryHeads extends RowPieces implements OnlineMemor
         momentum(
             memory,
             traces + r * row,
-            memory,
             from + r * row,
             s.in[m],
             gate,
@@ -290,7 +289,7 @@ public abstract class OnlineMemoryHeads extends RowPieces implements OnlineMemor
           int normed = end ? TRACE : ANCHOR_TRACE;
           double square = squaredNorm(memory, at(normed, h, from), count);
           float factor = square == 0 ? 0 : (float) (1 / square);
-          scaled(memory, at(TRACE, h, from), memory, at(WEIGHTS, h, from), factor, count);
+          scaled(memory, at(TRACE, h, from), at(WEIGHTS, h, from), factor, count);
         }
       }
       case MEMORA -> {
@@ -311,19 +310,12 @@ public abstract class OnlineMemoryHeads extends RowPieces implements OnlineMemor
 
   /** A row of Memora: the softmax of its logits, or the softmax's derivative at the anchor. */
   private void distribution(int h, int from, int count, boolean exact) {
+    long logits = at(TRACE, h, from);
+    long weights = at(WEIGHTS, h, from);
     if (exact) {
-      softmax(memory, at(TRACE, h, from), memory, at(WEIGHTS, h, from), count);
+      softmax(memory, logits, weights, count);
     } else {
-      tangent(
-          memory,
-          at(TRACE, h, from),
-          memory,
-          at(ANCHOR_TRACE, h, from),
-          memory,
-          at(ANCHOR, h, from),
-          memory,
-          at(WEIGHTS, h, from),
-          count);
+      tangent(memory, logits, at(ANCHOR_TRACE, h, from), at(ANCHOR, h, from), weights, count);
     }
   }
 
@@ -342,25 +334,15 @@ public abstract class OnlineMemoryHeads extends RowPieces implements OnlineMemor
   /** The sum of (scale x)^4. */
   protected abstract double fourthPowers(MemorySegment memory, long at, float scale, int count);
 
-  /** y = factor x. */
-  protected abstract void scaled(
-      MemorySegment x, long at, MemorySegment y, long yAt, float factor, int count);
+  /** The numbers at {@code to} = factor times those at {@code from}. */
+  protected abstract void scaled(MemorySegment memory, long from, long to, float factor, int count);
 
   /** Makes logits the logarithms of a distribution, the weights. */
-  protected abstract void softmax(
-      MemorySegment logits, long at, MemorySegment weights, long weightsAt, int count);
+  protected abstract void softmax(MemorySegment memory, long logits, long weights, int count);
 
-  /** w = w0 (1 + (z - z0) - mean of z - z0 under w0). */
+  /** w = w0 (1 + (z - z0) - mean of z - z0 under w0); z and so on are where they begin. */
   protected abstract void tangent(
-      MemorySegment z,
-      long at,
-      MemorySegment z0,
-      long z0At,
-      MemorySegment w0,
-      long w0At,
-      MemorySegment w,
-      long wAt,
-      int count);
+      MemorySegment memory, long z, long z0, long w0, long w, int count);
 
   /** y = W x for W [rows, columns]. */
   protected abstract void product(
@@ -373,12 +355,11 @@ public abstract class OnlineMemoryHeads extends RowPieces implements OnlineMemor
   /** GELU and its derivative. */
   protected abstract void gelu(float[] x, float[] y, float[] slope, int count);
 
-  /** A row of Titans: s = momentum s + factor x, w = retention w + s. */
+  /** A row of Titans: s = momentum s + factor x, w = retention w + s, where s and w begin. */
   protected abstract void momentum(
-      MemorySegment s,
-      long sAt,
-      MemorySegment w,
-      long wAt,
+      MemorySegment memory,
+      long s,
+      long w,
       float[] x,
       float momentum,
       float factor,

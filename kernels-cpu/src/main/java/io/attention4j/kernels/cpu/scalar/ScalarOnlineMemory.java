@@ -40,51 +40,40 @@ final class ScalarOnlineMemory extends OnlineMemoryHeads {
   }
 
   @Override
-  protected void scaled(
-      MemorySegment x, long at, MemorySegment y, long yAt, float factor, int count) {
+  protected void scaled(MemorySegment memory, long from, long to, float factor, int count) {
     for (int i = 0; i < count; i++) {
-      set(y, yAt, i, factor * get(x, at, i));
+      set(memory, to, i, factor * get(memory, from, i));
     }
   }
 
   @Override
-  protected void softmax(
-      MemorySegment logits, long at, MemorySegment weights, long weightsAt, int count) {
+  protected void softmax(MemorySegment memory, long logits, long weights, int count) {
     float max = Float.NEGATIVE_INFINITY;
     for (int i = 0; i < count; i++) {
-      max = Math.max(max, get(logits, at, i));
+      max = Math.max(max, get(memory, logits, i));
     }
     double sum = 0;
     for (int i = 0; i < count; i++) {
-      sum += Math.exp(get(logits, at, i) - max);
+      sum += Math.exp(get(memory, logits, i) - max);
     }
     float logSum = (float) (max + Math.log(sum));
     for (int i = 0; i < count; i++) {
-      float z = get(logits, at, i) - logSum;
-      set(logits, at, i, z);
-      set(weights, weightsAt, i, (float) Math.exp(z));
+      float z = get(memory, logits, i) - logSum;
+      set(memory, logits, i, z);
+      set(memory, weights, i, (float) Math.exp(z));
     }
   }
 
   @Override
-  protected void tangent(
-      MemorySegment z,
-      long at,
-      MemorySegment z0,
-      long z0At,
-      MemorySegment w0,
-      long w0At,
-      MemorySegment w,
-      long wAt,
-      int count) {
+  protected void tangent(MemorySegment memory, long z, long z0, long w0, long w, int count) {
     double mean = 0;
     for (int i = 0; i < count; i++) {
-      mean += get(w0, w0At, i) * (get(z, at, i) - get(z0, z0At, i));
+      mean += get(memory, w0, i) * (get(memory, z, i) - get(memory, z0, i));
     }
     float centre = (float) mean;
     for (int i = 0; i < count; i++) {
-      float moved = get(z, at, i) - get(z0, z0At, i) - centre;
-      set(w, wAt, i, get(w0, w0At, i) * (1 + moved));
+      float moved = get(memory, z, i) - get(memory, z0, i) - centre;
+      set(memory, w, i, get(memory, w0, i) * (1 + moved));
     }
   }
 
@@ -119,19 +108,18 @@ final class ScalarOnlineMemory extends OnlineMemoryHeads {
 
   @Override
   protected void momentum(
-      MemorySegment s,
-      long sAt,
-      MemorySegment w,
-      long wAt,
+      MemorySegment memory,
+      long s,
+      long w,
       float[] x,
       float momentum,
       float factor,
       float retention,
       int count) {
     for (int i = 0; i < count; i++) {
-      float moved = momentum * get(s, sAt, i) + factor * x[i];
-      set(s, sAt, i, moved);
-      set(w, wAt, i, retention * get(w, wAt, i) + moved);
+      float moved = momentum * get(memory, s, i) + factor * x[i];
+      set(memory, s, i, moved);
+      set(memory, w, i, retention * get(memory, w, i) + moved);
     }
   }
 

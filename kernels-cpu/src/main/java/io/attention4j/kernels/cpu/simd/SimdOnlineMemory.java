@@ -19,7 +19,6 @@ import jdk.incubator.vector.FloatVector;
 /** Memories with vectors along the columns of their matrices. */
 final class SimdOnlineMemory extends OnlineMemoryHeads {
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
-  private static final float SQRT_HALF = 0.70710678f;
 
   /** 1 / sqrt(2 pi). */
   private static final float DENSITY = 0.39894228f;
@@ -81,90 +80,74 @@ final class SimdOnlineMemory extends OnlineMemoryHeads {
   }
 
   @Override
-  protected void scaled(
-      MemorySegment x, long at, MemorySegment y, long yAt, float factor, int count) {
-    requireNative(x);
-    requireNative(y);
+  protected void scaled(MemorySegment memory, long from, long to, float factor, int count) {
+    requireNative(memory);
     int i = 0;
     for (; i + LANES <= count; i += LANES) {
-      load(x, at, i).mul(factor).intoMemorySegment(y, yAt + 4L * i, LE);
+      load(memory, from, i).mul(factor).intoMemorySegment(memory, to + 4L * i, LE);
     }
     for (; i < count; i++) {
-      set(y, yAt, i, factor * get(x, at, i));
+      set(memory, to, i, factor * get(memory, from, i));
     }
   }
 
   @Override
-  protected void softmax(
-      MemorySegment logits, long at, MemorySegment weights, long weightsAt, int count) {
-    requireNative(logits);
-    requireNative(weights);
+  protected void softmax(MemorySegment memory, long logits, long weights, int count) {
+    requireNative(memory);
     int whole = count - count % LANES;
     FloatVector most = FloatVector.broadcast(FLOAT, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < whole; i += LANES) {
-      FloatVector z = load(logits, at, i);
+      FloatVector z = load(memory, logits, i);
       most = most.blend(z, most.compare(LT, z));
     }
     float max = most.reduceLanes(MAX);
     for (int i = whole; i < count; i++) {
-      max = Math.max(max, get(logits, at, i));
+      max = Math.max(max, get(memory, logits, i));
     }
     FloatVector sums = FloatVector.zero(FLOAT);
     for (int i = 0; i < whole; i += LANES) {
-      sums = sums.add(Exp2.upTo127(load(logits, at, i).sub(max).mul(Exp2.LOG2_E)));
+      sums = sums.add(Exp2.upTo127(load(memory, logits, i).sub(max).mul(Exp2.LOG2_E)));
     }
     double sum = sums.reduceLanes(ADD);
     for (int i = whole; i < count; i++) {
-      sum += Math.exp(get(logits, at, i) - max);
+      sum += Math.exp(get(memory, logits, i) - max);
     }
     float logSum = (float) (max + Math.log(sum));
     for (int i = 0; i < whole; i += LANES) {
-      FloatVector z = load(logits, at, i).sub(logSum);
-      z.intoMemorySegment(logits, at + 4L * i, LE);
-      Exp2.upTo127(z.mul(Exp2.LOG2_E)).intoMemorySegment(weights, weightsAt + 4L * i, LE);
+      FloatVector z = load(memory, logits, i).sub(logSum);
+      z.intoMemorySegment(memory, logits + 4L * i, LE);
+      Exp2.upTo127(z.mul(Exp2.LOG2_E)).intoMemorySegment(memory, weights + 4L * i, LE);
     }
     for (int i = whole; i < count; i++) {
-      float z = get(logits, at, i) - logSum;
-      set(logits, at, i, z);
-      set(weights, weightsAt, i, (float) Math.exp(z));
+      float z = get(memory, logits, i) - logSum;
+      set(memory, logits, i, z);
+      set(memory, weights, i, (float) Math.exp(z));
     }
   }
 
   @Override
-  protected void tangent(
-      MemorySegment z,
-      long at,
-      MemorySegment z0,
-      long z0At,
-      MemorySegment w0,
-      long w0At,
-      MemorySegment w,
-      long wAt,
-      int count) {
-    requireNative(z);
-    requireNative(z0);
-    requireNative(w0);
-    requireNative(w);
+  protected void tangent(MemorySegment memory, long z, long z0, long w0, long w, int count) {
+    requireNative(memory);
     int whole = count - count % LANES;
     FloatVector sums = FloatVector.zero(FLOAT);
     for (int i = 0; i < whole; i += LANES) {
-      sums = load(z, at, i).sub(load(z0, z0At, i)).fma(load(w0, w0At, i), sums);
+      sums = load(memory, z, i).sub(load(memory, z0, i)).fma(load(memory, w0, i), sums);
     }
     float mean = sums.reduceLanes(ADD);
     for (int i = whole; i < count; i++) {
-      mean += get(w0, w0At, i) * (get(z, at, i) - get(z0, z0At, i));
+      mean += get(memory, w0, i) * (get(memory, z, i) - get(memory, z0, i));
     }
     for (int i = 0; i < whole; i += LANES) {
-      FloatVector before = load(w0, w0At, i);
-      load(z, at, i)
-          .sub(load(z0, z0At, i))
+      FloatVector before = load(memory, w0, i);
+      load(memory, z, i)
+          .sub(load(memory, z0, i))
           .sub(mean)
           .fma(before, before)
-          .intoMemorySegment(w, wAt + 4L * i, LE);
+          .intoMemorySegment(memory, w + 4L * i, LE);
     }
     for (int i = whole; i < count; i++) {
-      float moved = get(z, at, i) - get(z0, z0At, i) - mean;
-      set(w, wAt, i, get(w0, w0At, i) * (1 + moved));
+      float moved = get(memory, z, i) - get(memory, z0, i) - mean;
+      set(memory, w, i, get(memory, w0, i) * (1 + moved));
     }
   }
 
@@ -239,31 +222,14 @@ final class SimdOnlineMemory extends OnlineMemoryHeads {
     }
   }
 
-  /** As in {@link SimdActivation}, which has the source of the polynomial. */
   @Override
   protected void gelu(float[] x, float[] y, float[] slope, int count) {
-    FloatVector one = FloatVector.broadcast(FLOAT, 1f);
     int whole = count - count % LANES;
     for (int i = 0; i < whole; i += LANES) {
       FloatVector v = FloatVector.fromArray(FLOAT, x, i);
-      FloatVector z = v.lanewise(ABS).mul(SQRT_HALF);
-      FloatVector t = one.div(z.mul(0.5f).add(1f));
-      FloatVector p = FloatVector.broadcast(FLOAT, 0.17087277f);
-      p = p.fma(t, FloatVector.broadcast(FLOAT, -0.82215223f));
-      p = p.fma(t, FloatVector.broadcast(FLOAT, 1.48851587f));
-      p = p.fma(t, FloatVector.broadcast(FLOAT, -1.13520398f));
-      p = p.fma(t, FloatVector.broadcast(FLOAT, 0.27886807f));
-      p = p.fma(t, FloatVector.broadcast(FLOAT, -0.18628806f));
-      p = p.fma(t, FloatVector.broadcast(FLOAT, 0.09678418f));
-      p = p.fma(t, FloatVector.broadcast(FLOAT, 0.37409196f));
-      p = p.fma(t, FloatVector.broadcast(FLOAT, 1.00002368f));
-      p = p.fma(t, FloatVector.broadcast(FLOAT, -1.26551223f));
-      FloatVector square = z.mul(z);
-      FloatVector tail = t.mul(Exp2.upTo127(p.sub(square).mul(Exp2.LOG2_E)));
-      FloatVector complement = tail.sub(2f).neg().blend(tail, v.compare(LT, 0f));
-      FloatVector normal = complement.mul(0.5f);
+      FloatVector normal = NormalCurve.below(v);
       normal.mul(v).intoArray(y, i);
-      FloatVector density = Exp2.upTo127(square.mul(-Exp2.LOG2_E)).mul(DENSITY);
+      FloatVector density = Exp2.upTo127(v.mul(v).mul(-0.5f * Exp2.LOG2_E)).mul(DENSITY);
       density.fma(v, normal).intoArray(slope, i);
     }
     for (int i = whole; i < count; i++) {
@@ -274,29 +240,28 @@ final class SimdOnlineMemory extends OnlineMemoryHeads {
 
   @Override
   protected void momentum(
-      MemorySegment s,
-      long sAt,
-      MemorySegment w,
-      long wAt,
+      MemorySegment memory,
+      long s,
+      long w,
       float[] x,
       float momentum,
       float factor,
       float retention,
       int count) {
-    requireNative(s);
-    requireNative(w);
+    requireNative(memory);
     FloatVector kept = FloatVector.broadcast(FLOAT, momentum);
     FloatVector stays = FloatVector.broadcast(FLOAT, retention);
     int i = 0;
     for (; i + LANES <= count; i += LANES) {
-      FloatVector moved = load(s, sAt, i).fma(kept, FloatVector.fromArray(FLOAT, x, i).mul(factor));
-      moved.intoMemorySegment(s, sAt + 4L * i, LE);
-      load(w, wAt, i).fma(stays, moved).intoMemorySegment(w, wAt + 4L * i, LE);
+      FloatVector moved =
+          load(memory, s, i).fma(kept, FloatVector.fromArray(FLOAT, x, i).mul(factor));
+      moved.intoMemorySegment(memory, s + 4L * i, LE);
+      load(memory, w, i).fma(stays, moved).intoMemorySegment(memory, w + 4L * i, LE);
     }
     for (; i < count; i++) {
-      float moved = momentum * get(s, sAt, i) + factor * x[i];
-      set(s, sAt, i, moved);
-      set(w, wAt, i, retention * get(w, wAt, i) + moved);
+      float moved = momentum * get(memory, s, i) + factor * x[i];
+      set(memory, s, i, moved);
+      set(memory, w, i, retention * get(memory, w, i) + moved);
     }
   }
 
