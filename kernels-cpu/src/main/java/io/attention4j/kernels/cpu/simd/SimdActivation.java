@@ -20,6 +20,7 @@ import jdk.incubator.vector.FloatVector;
  */
 final class SimdActivation extends ActivationRange {
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
+  private static final float SQRT_HALF = 0.70710678f;
 
   /** 2 sqrt(2 / pi), and that times 0.044715. */
   private static final float TANH_LINEAR = 1.5957691f;
@@ -70,7 +71,10 @@ final class SimdActivation extends ActivationRange {
       FloatVector v = FloatVector.fromMemorySegment(FLOAT, x, at + 4 * i, LE);
       FloatVector y = v.div(Exp2.of(v.mul(-Exp2.LOG2_E)).add(1f));
       y = y.blend(0f, v.compare(EQ, Float.NEGATIVE_INFINITY));
-      put(y, gated, gatedAt + 4 * i, out, outAt + 4 * i);
+      if (gated != null) {
+        y = y.mul(FloatVector.fromMemorySegment(FLOAT, gated, gatedAt + 4 * i, LE));
+      }
+      y.intoMemorySegment(out, outAt + 4 * i, LE);
     }
   }
 
@@ -88,11 +92,14 @@ final class SimdActivation extends ActivationRange {
       FloatVector u = v.mul(v).mul(-Exp2.LOG2_E * TANH_CUBIC).add(linear).mul(v);
       FloatVector y = v.div(Exp2.of(u).add(1f));
       y = y.blend(0f, v.compare(EQ, Float.NEGATIVE_INFINITY));
-      put(y, gated, gatedAt + 4 * i, out, outAt + 4 * i);
+      if (gated != null) {
+        y = y.mul(FloatVector.fromMemorySegment(FLOAT, gated, gatedAt + 4 * i, LE));
+      }
+      y.intoMemorySegment(out, outAt + 4 * i, LE);
     }
   }
 
-  /** x times the share of the normal distribution below x. */
+  /** x/2 erfc(-x / sqrt 2), with erfc as {@link ScalarActivation} has it. */
   private static void gelu(
       MemorySegment x,
       long at,
@@ -101,11 +108,29 @@ final class SimdActivation extends ActivationRange {
       MemorySegment out,
       long outAt,
       long elements) {
+    FloatVector one = FloatVector.broadcast(FLOAT, 1f);
     for (long i = 0; i < elements; i += LANES) {
       FloatVector v = FloatVector.fromMemorySegment(FLOAT, x, at + 4 * i, LE);
-      FloatVector y = v.mul(NormalCurve.below(v));
+      FloatVector z = v.lanewise(ABS).mul(SQRT_HALF);
+      FloatVector t = one.div(z.mul(0.5f).add(1f));
+      FloatVector p = FloatVector.broadcast(FLOAT, 0.17087277f);
+      p = p.fma(t, FloatVector.broadcast(FLOAT, -0.82215223f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, 1.48851587f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, -1.13520398f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, 0.27886807f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, -0.18628806f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, 0.09678418f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, 0.37409196f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, 1.00002368f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, -1.26551223f));
+      FloatVector tail = t.mul(Exp2.of(p.sub(z.mul(z)).mul(Exp2.LOG2_E)));
+      FloatVector complement = tail.sub(2f).neg().blend(tail, v.compare(LT, 0f));
+      FloatVector y = v.mul(0.5f).mul(complement);
       y = y.blend(0f, v.compare(EQ, Float.NEGATIVE_INFINITY));
-      put(y, gated, gatedAt + 4 * i, out, outAt + 4 * i);
+      if (gated != null) {
+        y = y.mul(FloatVector.fromMemorySegment(FLOAT, gated, gatedAt + 4 * i, LE));
+      }
+      y.intoMemorySegment(out, outAt + 4 * i, LE);
     }
   }
 
@@ -120,7 +145,10 @@ final class SimdActivation extends ActivationRange {
     for (long i = 0; i < elements; i += LANES) {
       FloatVector v = FloatVector.fromMemorySegment(FLOAT, x, at + 4 * i, LE);
       FloatVector y = v.blend(0f, v.compare(LT, 0f));
-      put(y, gated, gatedAt + 4 * i, out, outAt + 4 * i);
+      if (gated != null) {
+        y = y.mul(FloatVector.fromMemorySegment(FLOAT, gated, gatedAt + 4 * i, LE));
+      }
+      y.intoMemorySegment(out, outAt + 4 * i, LE);
     }
   }
 
@@ -136,7 +164,10 @@ final class SimdActivation extends ActivationRange {
     for (long i = 0; i < elements; i += LANES) {
       FloatVector v = FloatVector.fromMemorySegment(FLOAT, x, at + 4 * i, LE);
       FloatVector y = one.div(Exp2.of(v.mul(-Exp2.LOG2_E)).add(1f));
-      put(y, gated, gatedAt + 4 * i, out, outAt + 4 * i);
+      if (gated != null) {
+        y = y.mul(FloatVector.fromMemorySegment(FLOAT, gated, gatedAt + 4 * i, LE));
+      }
+      y.intoMemorySegment(out, outAt + 4 * i, LE);
     }
   }
 
@@ -165,15 +196,10 @@ final class SimdActivation extends ActivationRange {
       p = p.fma(z, FloatVector.broadcast(FLOAT, 2f / 3));
       p = p.fma(z, FloatVector.broadcast(FLOAT, 2f));
       FloatVector y = v.blend(0f, v.compare(LT, 0f)).add(p.mul(s));
-      put(y, gated, gatedAt + 4 * i, out, outAt + 4 * i);
+      if (gated != null) {
+        y = y.mul(FloatVector.fromMemorySegment(FLOAT, gated, gatedAt + 4 * i, LE));
+      }
+      y.intoMemorySegment(out, outAt + 4 * i, LE);
     }
-  }
-
-  /** Stores y, or y times what lies in {@code gated} unless that is null. */
-  private static void put(
-      FloatVector y, MemorySegment gated, long gatedAt, MemorySegment out, long outAt) {
-    FloatVector result =
-        gated == null ? y : y.mul(FloatVector.fromMemorySegment(FLOAT, gated, gatedAt, LE));
-    result.intoMemorySegment(out, outAt, LE);
   }
 }

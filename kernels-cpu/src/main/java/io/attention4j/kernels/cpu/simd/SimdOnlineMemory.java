@@ -19,6 +19,7 @@ import jdk.incubator.vector.FloatVector;
 /** Memories with vectors along the columns of their matrices. */
 final class SimdOnlineMemory extends OnlineMemoryHeads {
   private static final ByteOrder LE = ByteOrder.LITTLE_ENDIAN;
+  private static final float SQRT_HALF = 0.70710678f;
 
   /** 1 / sqrt(2 pi). */
   private static final float DENSITY = 0.39894228f;
@@ -222,14 +223,34 @@ final class SimdOnlineMemory extends OnlineMemoryHeads {
     }
   }
 
+  /**
+   * As in {@link SimdActivation}, which has the source of the polynomial. Not shared: C2 may leave
+   * a shared method a call, whose vectors are objects.
+   */
   @Override
   protected void gelu(float[] x, float[] y, float[] slope, int count) {
+    FloatVector one = FloatVector.broadcast(FLOAT, 1f);
     int whole = count - count % LANES;
     for (int i = 0; i < whole; i += LANES) {
       FloatVector v = FloatVector.fromArray(FLOAT, x, i);
-      FloatVector normal = NormalCurve.below(v);
+      FloatVector z = v.lanewise(ABS).mul(SQRT_HALF);
+      FloatVector t = one.div(z.mul(0.5f).add(1f));
+      FloatVector p = FloatVector.broadcast(FLOAT, 0.17087277f);
+      p = p.fma(t, FloatVector.broadcast(FLOAT, -0.82215223f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, 1.48851587f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, -1.13520398f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, 0.27886807f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, -0.18628806f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, 0.09678418f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, 0.37409196f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, 1.00002368f));
+      p = p.fma(t, FloatVector.broadcast(FLOAT, -1.26551223f));
+      FloatVector square = z.mul(z);
+      FloatVector tail = t.mul(Exp2.upTo127(p.sub(square).mul(Exp2.LOG2_E)));
+      FloatVector complement = tail.sub(2f).neg().blend(tail, v.compare(LT, 0f));
+      FloatVector normal = complement.mul(0.5f);
       normal.mul(v).intoArray(y, i);
-      FloatVector density = Exp2.upTo127(v.mul(v).mul(-0.5f * Exp2.LOG2_E)).mul(DENSITY);
+      FloatVector density = Exp2.upTo127(square.mul(-Exp2.LOG2_E)).mul(DENSITY);
       density.fma(v, normal).intoArray(slope, i);
     }
     for (int i = whole; i < count; i++) {
