@@ -54,18 +54,18 @@ final class DecodeLayers implements AutoCloseable {
     this.shape = shape;
     Device device = kernels.device();
     arena = device.newArena();
-    q = random(device, FILLED_ROWS, shape.queryHeads);
-    k = random(device, FILLED_ROWS, shape.kvHeads);
-    v = random(device, FILLED_ROWS, shape.kvHeads);
-    out = arena.allocate(DType.F32, 1, shape.queryHeads, shape.headDim);
+    q = random(device, FILLED_ROWS, shape.queryHeads());
+    k = random(device, FILLED_ROWS, shape.kvHeads());
+    v = random(device, FILLED_ROWS, shape.kvHeads());
+    out = arena.allocate(DType.F32, 1, shape.queryHeads(), shape.headDim());
     KvCache.Factory factory =
-        new KvCaches().create(cache, new KvCacheContext(kernels, shape.layers, null));
+        new KvCaches().create(cache, new KvCacheContext(kernels, shape.layers(), null));
     Operators operators = new Operators();
     OptionSpec attention = OptionSpec.parse(factory.attention().orElse(SoftmaxOperator.ID));
     OperatorContext context =
         new OperatorContext(
             kernels, new Remembering(factory, caches), _ -> Optional.empty(), operators);
-    for (int layer = 0; layer < shape.layers; layer++) {
+    for (int layer = 0; layer < shape.layers(); layer++) {
       layers.add(operators.create(attention).open(layerShape(layer), context));
       states.add(layers.getLast().newState());
       fill(caches.getLast());
@@ -73,7 +73,7 @@ final class DecodeLayers implements AutoCloseable {
   }
 
   private Tensor random(Device device, int rows, int heads) {
-    Tensor tensor = arena.allocate(DType.F32, rows, heads, shape.headDim);
+    Tensor tensor = arena.allocate(DType.F32, rows, heads, shape.headDim());
     SplittableRandom random = new SplittableRandom(SEED + heads);
     float[] values = new float[Math.toIntExact(tensor.shape().elements())];
     for (int i = 0; i < values.length; i++) {
@@ -86,24 +86,24 @@ final class DecodeLayers implements AutoCloseable {
   private LayerShape layerShape(int layer) {
     return new LayerShape(
         layer,
-        shape.queryHeads,
-        shape.kvHeads,
-        shape.headDim,
-        shape.headDim,
-        (float) (1 / Math.sqrt(shape.headDim)),
+        shape.queryHeads(),
+        shape.kvHeads(),
+        shape.headDim(),
+        shape.headDim(),
+        (float) (1 / Math.sqrt(shape.headDim())),
         new Mask.Causal(),
         List.of(),
         List.of(),
         null,
-        shape.keys + ROOM);
+        shape.keys() + ROOM);
   }
 
   /** Stores random tokens as a prompt, whose attention nobody wants. */
   private void fill(KvCache target) {
-    for (int from = 0; from < shape.keys; from += FILLED_ROWS) {
-      int rows = Math.min(FILLED_ROWS, shape.keys - from);
+    for (int from = 0; from < shape.keys(); from += FILLED_ROWS) {
+      int rows = Math.min(FILLED_ROWS, shape.keys() - from);
       AttentionBatch prompt = new AttentionBatch();
-      prompt.continued(prompt.add(rows, from), from + rows < shape.keys);
+      prompt.continued(prompt.add(rows, from), from + rows < shape.keys());
       LayerInputs in = new LayerInputs();
       in.batch(prompt);
       in.layer(null, q, k, v, null);
@@ -135,10 +135,10 @@ final class DecodeLayers implements AutoCloseable {
 
   /** One decoded token through all layers. Goes back before where the cache can. */
   void step() {
-    if (shrinks && states.getFirst().length() > shape.keys) {
+    if (shrinks && states.getFirst().length() > shape.keys()) {
       shrinks = true;
       for (LayerState state : states) {
-        shrinks &= state.truncateTo(shape.keys) instanceof Truncation.Done;
+        shrinks &= state.truncateTo(shape.keys()) instanceof Truncation.Done;
       }
     }
     batch.reset();
